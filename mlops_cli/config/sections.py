@@ -1,0 +1,98 @@
+"""The whole of config.yaml: stores, logs and models, and every default."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from mlops_cli.config.model import FeatureViewConfig, ModelConfig, Section
+from mlops_cli.config.values import Name, Place
+
+
+class FeatureStoreConfig(Section):
+    """Feast: where definitions and the latest values are kept."""
+
+    repo: Place | None = Field(
+        None, description="an existing Feast repository, whose definitions are then used"
+    )
+    registry: Place = Field(
+        "sqlite:///.mlops/feast_registry.db", description="SQLAlchemy URL of Feast's registry"
+    )
+    online_store: dict[str, Any] = Field(
+        default_factory=lambda: {"type": "sqlite"}, description="Feast's own online_store section"
+    )
+
+
+class TrackingConfig(Section):
+    """MLflow: runs, models and their versions."""
+
+    uri: Place = Field("sqlite:///.mlops/mlflow.db", description="MLflow tracking and registry URI")
+    artifacts: Place = Field(
+        ".mlops/artifacts", description="folder or URL for artifacts, when uri is a database"
+    )
+    timeout: int = Field(
+        10, ge=1, description="seconds before an MLflow server counts as unreachable"
+    )
+
+
+class LogsConfig(Section):
+    """The two logs, each an SQLAlchemy URL."""
+
+    inference: Place = Field(
+        "sqlite:///.mlops/inference.db", description="every prediction with its features"
+    )
+    audit: Place = Field(
+        "sqlite:///.mlops/audit.db", description="every change, decision and refusal, hash-chained"
+    )
+
+
+class Config(Section):
+    """A whole config.yaml."""
+
+    project: Name = Field(
+        description="name of the project, as in MLflow's experiment and Feast's project"
+    )
+    seed: int = Field(7, ge=0, description="seed of everything random")
+    state: Place = Field(".mlops", description="folder for locks, caches and reports")
+    feature_store: FeatureStoreConfig = Field(
+        default_factory=FeatureStoreConfig, description="Feast"
+    )
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig, description="MLflow")
+    logs: LogsConfig = Field(default_factory=LogsConfig, description="inference log and audit log")
+    models: dict[Name, ModelConfig] = Field(min_length=1, description="the models, by name")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections_present(cls, data: Any) -> Any:
+        """Give absent sections the chance to resolve their default places against the root."""
+        return (
+            {"feature_store": {}, "tracking": {}, "logs": {}, **data}
+            if isinstance(data, dict)
+            else data
+        )
+
+    _path: Path = PrivateAttr(default=Path("config.yaml"))
+
+    @property
+    def path(self) -> Path:
+        """The file this was read from."""
+        return self._path
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths are relative to."""
+        return self._path.parent
+
+    @model_validator(mode="after")
+    def _views_agree(self) -> Self:
+        seen: dict[str, tuple[str, FeatureViewConfig, str]] = {}
+        for model_name, model in self.models.items():
+            for view_name, view in model.feature_views.items():
+                if view.source is None and self.feature_store.repo is None:
+                    raise ValueError(f"feature view {view_name!r} of {model_name!r} has no source")
+                first, known, entity = seen.setdefault(view_name, (model_name, view, model.entity))
+                if known != view or entity != model.entity:
+                    raise ValueError(
+                        f"feature view {view_name!r} differs between {first!r} and {model_name!r}"
+                    )
+        return self

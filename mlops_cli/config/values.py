@@ -1,0 +1,73 @@
+"""The small types that config.yaml is made of: names, durations, places."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read `30s`, `15m`, `26h`, `45d` or `2w`.
+
+    >>> parse_duration("26h")
+    datetime.timedelta(days=1, seconds=7200)
+    """
+    if isinstance(value, timedelta):
+        return value
+    if match := re.fullmatch(r"(\d{1,6})([smhdw])", str(value)):
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    raise ValueError(f"{value!r} is not a duration: write a number and a unit, as 15m, 26h or 45d")
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a duration in the largest unit that holds it exactly.
+
+    >>> format_duration(timedelta(days=45)), format_duration(timedelta(hours=26))
+    ('45d', '26h')
+    """
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNITS[unit] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def locate(value: str, info: ValidationInfo) -> str:
+    """Make a relative path or SQLite URL relative to the folder of the config file.
+
+    Other URLs (PostgreSQL, S3, an MLflow server) stay as they are. Cron starts commands
+    in another folder, so nothing may depend on the working directory.
+    """
+    root = Path((info.context or {}).get("root", "."))
+    prefix, relative = "", value
+    if value.startswith("sqlite:///"):
+        prefix, relative = "sqlite:///", value.removeprefix("sqlite:///")
+    elif "://" in value:
+        return value
+    return prefix + str((root / relative).absolute())
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""A name of ours: lower case letters, digits, underscores; safe as a path, table or metric."""
+
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""The name of a column in a table of the user's."""
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}[smhdw]$"}),
+]
+
+Place = Annotated[str, StringConstraints(min_length=1), AfterValidator(locate)]
+"""A path or URL; relative paths are relative to the config file."""

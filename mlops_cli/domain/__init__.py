@@ -1,0 +1,1 @@
+"""Pure functions over numbers and tables: no files, no network, no clock."""
