@@ -1,5 +1,7 @@
 """What config.yaml says, validated: `load_config(path) -> Config`."""
 
+from mlops_cli.config.loading import Origin, json_schema, load_config, origins
+from mlops_cli.config.masking import masked
 from mlops_cli.config.model import (
     DriftConfig,
     FairnessConfig,
@@ -19,5 +21,10 @@ __all__ = [
     "FeatureViewConfig",
     "GatesConfig",
     "ModelConfig",
+    "Origin",
     "SearchConfig",
+    "json_schema",
+    "load_config",
+    "masked",
+    "origins",
 ]

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_cli.config.values import Column, Duration, Name, Place
+from mlops_cli.config.values import Column, Duration, Integer, Name, Number, Place
 
 Task = Literal["classification", "regression"]
 FeatureType = Literal["int", "float", "bool", "category"]
@@ -42,14 +42,20 @@ TASK_FAIRNESS: dict[Task, tuple[FairnessMetric, ...]] = {
 class Section(BaseModel):
     """A frozen part of the configuration that refuses keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
 
 
 class FeatureConfig(Section):
     """One column that a model may look at."""
 
     type: FeatureType = Field(description="int, float, bool or category (a closed list of words)")
-    range: tuple[float, float] | None = Field(
+    range: tuple[Number, Number] | None = Field(
         None, description="lowest and highest plausible value, both allowed"
     )
     categories: tuple[str, ...] = Field(
@@ -115,8 +121,8 @@ class LabelsConfig(Section):
 class DimensionConfig(Section):
     """The interval one XGBoost parameter is searched in."""
 
-    low: float = Field(description="lowest value")
-    high: float = Field(description="highest value")
+    low: Number = Field(description="lowest value")
+    high: Number = Field(description="highest value")
     scale: Literal["linear", "log", "int"] = Field(
         "linear", description="linear, log (uniform in the logarithm) or int (whole numbers)"
     )
@@ -143,15 +149,15 @@ def _default_space() -> dict[str, DimensionConfig]:
 class SearchConfig(Section):
     """How Hyperopt looks for the parameters."""
 
-    trials: int = Field(20, ge=1, le=10_000, description="parameter sets to try")
-    folds: int = Field(
+    trials: Integer = Field(20, ge=1, le=10_000, description="parameter sets to try")
+    folds: Integer = Field(
         5, ge=2, le=20, description="folds of the cross-validation; an entity is never in two"
     )
-    repeats: int = Field(
+    repeats: Integer = Field(
         1, ge=1, le=50, description="repetitions of the final cross-validation, for small data"
     )
-    max_rounds: int = Field(600, ge=1, le=100_000, description="most trees in a model")
-    patience: int = Field(
+    max_rounds: Integer = Field(600, ge=1, le=100_000, description="most trees in a model")
+    patience: Integer = Field(
         30, ge=1, description="early stopping: rounds without improvement of the validation loss"
     )
     space: dict[Name, DimensionConfig] = Field(
@@ -162,7 +168,7 @@ class SearchConfig(Section):
 class HoldoutConfig(Section):
     """The entities that no version is ever trained on."""
 
-    fraction: float = Field(0.2, ge=0.05, le=0.5, description="share of entities held out")
+    fraction: Number = Field(0.2, ge=0.05, le=0.5, description="share of entities held out")
     salt: str = Field(
         "holdout", description="changes who is held out; never change it once a model is registered"
     )
@@ -171,7 +177,7 @@ class HoldoutConfig(Section):
 class ProtectedConfig(Section):
     """An attribute across whose groups a model must not differ."""
 
-    bins: tuple[float, ...] = Field(
+    bins: tuple[Number, ...] = Field(
         (), description="limits between groups, for a number: [45, 60] makes three groups"
     )
 
@@ -188,10 +194,10 @@ class FairnessConfig(Section):
     metrics: tuple[FairnessMetric, ...] | None = Field(
         None, description="default: equal_opportunity (classification), mae (regression)"
     )
-    limit: float = Field(
+    limit: Number = Field(
         0.2, gt=0, description="largest tolerated gap between two groups, in the metric's unit"
     )
-    min_group_rows: int = Field(
+    min_group_rows: Integer = Field(
         30, ge=1, description="groups with fewer rows are 'not enough data', not a pass"
     )
 
@@ -199,20 +205,20 @@ class FairnessConfig(Section):
 class GatesConfig(Section):
     """What a challenger must show before it becomes champion."""
 
-    floor: dict[Metric, float] = Field(
+    floor: dict[Metric, Number] = Field(
         default_factory=dict, description="worst acceptable value on the holdout, by metric"
     )
-    min_improvement: float = Field(
+    min_improvement: Number = Field(
         0.0,
         ge=0,
         description="lower bound of the paired difference in the primary metric must exceed this",
     )
-    detectable: float = Field(
+    detectable: Number = Field(
         0.02,
         gt=0,
         description="an interval wider than +- this cannot tell: inconclusive rather than refused",
     )
-    not_worse: dict[Metric, float] = Field(
+    not_worse: dict[Metric, Number] = Field(
         default_factory=dict,
         description="secondary metrics and the loss tolerated in each (non-inferiority margin)",
     )
@@ -224,17 +230,17 @@ class GatesConfig(Section):
 class DriftConfig(Section):
     """When a change between training data and current data is an alarm."""
 
-    alpha: float = Field(
+    alpha: Number = Field(
         0.05, gt=0, lt=0.5, description="family-wise false alarm rate over all columns"
     )
-    min_effect: float = Field(
+    min_effect: Number = Field(
         0.1, ge=0, description="smaller distances are no drift, however significant"
     )
-    min_rows: int = Field(100, ge=20, description="fewer current rows: inconclusive")
-    missing_jump: float = Field(
+    min_rows: Integer = Field(100, ge=20, description="fewer current rows: inconclusive")
+    missing_jump: Number = Field(
         0.05, ge=0, le=1, description="rise in the share of missing values that matters"
     )
-    range_jump: float = Field(
+    range_jump: Number = Field(
         0.01, ge=0, le=1, description="rise in the share of values out of range that matters"
     )
 
@@ -251,16 +257,16 @@ class ModelConfig(Section):
         min_length=1, description="tables of features, by name"
     )
     labels: LabelsConfig = Field(description="where the truth comes from")
-    output_range: tuple[float, float] | None = Field(
+    output_range: tuple[Number, Number] | None = Field(
         None, description="regression: [0, 1] bounds the prediction (logistic objective)"
     )
     primary_metric: Metric | None = Field(
         None, description="default: roc_auc (classification), rmse (regression)"
     )
-    threshold: float = Field(
+    threshold: Number = Field(
         0.5, gt=0, lt=1, description="probability from which the predicted class is 1"
     )
-    bands: dict[Name, float] = Field(
+    bands: dict[Name, Number] = Field(
         default_factory=dict,
         description="names for predictions by their lower limit, as {low: 0, high: 0.6}",
     )
@@ -291,6 +297,11 @@ class ModelConfig(Section):
         }
 
     @property
+    def inputs(self) -> dict[str, FeatureConfig]:
+        """The features that the model reads, in order."""
+        return {name: spec for name, spec in self.features.items() if spec.input}
+
+    @property
     def metric(self) -> Metric:
         """The metric that decides."""
         return self.primary_metric or ("roc_auc" if self.task == "classification" else "rmse")
@@ -319,6 +330,8 @@ class ModelConfig(Section):
     def _features_are_distinct(self) -> Self:
         names = [name for view in self.feature_views.values() for name in view.features]
         reserved = {self.entity, self.labels.column, self.labels.timestamp}
+        reserved |= {view.timestamp for view in self.feature_views.values()}
+        reserved |= {view.created for view in self.feature_views.values() if view.created}
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"feature {name!r} is defined in two feature views")

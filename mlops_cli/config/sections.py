@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from mlops_cli.config.model import FeatureViewConfig, ModelConfig, Section
-from mlops_cli.config.values import Name, Place
+from mlops_cli.config.values import Integer, Name, Place
 
 
 class FeatureStoreConfig(Section):
@@ -30,7 +30,7 @@ class TrackingConfig(Section):
     artifacts: Place = Field(
         ".mlops/artifacts", description="folder or URL for artifacts, when uri is a database"
     )
-    timeout: int = Field(
+    timeout: Integer = Field(
         10, ge=1, description="seconds before an MLflow server counts as unreachable"
     )
 
@@ -52,7 +52,7 @@ class Config(Section):
     project: Name = Field(
         description="name of the project, as in MLflow's experiment and Feast's project"
     )
-    seed: int = Field(7, ge=0, description="seed of everything random")
+    seed: Integer = Field(7, ge=0, le=4_294_967_295, description="seed of everything random")
     state: Place = Field(".mlops", description="folder for locks, caches and reports")
     feature_store: FeatureStoreConfig = Field(
         default_factory=FeatureStoreConfig, description="Feast"
@@ -72,6 +72,11 @@ class Config(Section):
         )
 
     _path: Path = PrivateAttr(default=Path("config.yaml"))
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the file, which the loader passes as context."""
+        if context and "path" in context:
+            self._path = context["path"]
 
     @property
     def path(self) -> Path:

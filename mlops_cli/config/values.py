@@ -15,6 +15,8 @@ from pydantic import (
 )
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(?![0-9]{6}w)([0-9]{1,6})([smhdw])")  # so that six digits hold it in days
+_SQLITE_FILE = re.compile(r"(?P<prefix>sqlite(\+\w+)?:///)(?!:memory:|file:)(?P<file>.+)")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -25,7 +27,7 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    if match := re.fullmatch(r"(\d{1,6})([smhdw])", str(value)):
+    if match := _DURATION.fullmatch(str(value)):
         return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
     raise ValueError(f"{value!r} is not a duration: write a number and a unit, as 15m, 26h or 45d")
 
@@ -48,13 +50,23 @@ def locate(value: str, info: ValidationInfo) -> str:
     in another folder, so nothing may depend on the working directory.
     """
     root = Path((info.context or {}).get("root", "."))
-    prefix, relative = "", value
-    if value.startswith("sqlite:///"):
-        prefix, relative = "sqlite:///", value.removeprefix("sqlite:///")
-    elif "://" in value:
-        return value
-    return prefix + str((root / relative).absolute())
+    if match := _SQLITE_FILE.fullmatch(value):
+        return match["prefix"] + str((root / match["file"]).absolute())
+    return value if "://" in value else str((root / value).absolute())
 
+
+def refuse_flag(value: object) -> object:
+    """Refuse true and false where a number belongs; pydantic would read 1 and 0."""
+    if value is True or value is False:
+        raise ValueError(f"{str(value).lower()} is not a number")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(refuse_flag)]
+"""A whole number."""
+
+Number = Annotated[float, BeforeValidator(refuse_flag)]
+"""A finite number."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name of ours: lower case letters, digits, underscores; safe as a path, table or metric."""
@@ -66,7 +78,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}[smhdw]$"}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6}[smhdw]$"}),
 ]
 
 Place = Annotated[str, StringConstraints(min_length=1), AfterValidator(locate)]

@@ -1,7 +1,9 @@
 """The frozen values that domain functions and services return, and that `--json` prints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Verdict(StrEnum):
@@ -74,6 +76,16 @@ class Gate:
         return self.verdict is Verdict.PASS
 
 
+class Decision(StrEnum):
+    """What comes of a challenger."""
+
+    PROMOTED = "promoted"
+    APPROVAL_REQUIRED = "approval_required"
+    REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+    NO_CHALLENGER = "no_challenger"
+
+
 @dataclass(frozen=True)
 class DriftCheck:
     """One comparison of current with reference data."""
@@ -91,3 +103,76 @@ class DriftCheck:
     detectable: float | None = None
     """The smallest shift that this check could have seen with these sample sizes."""
     message: str = ""
+
+
+@dataclass(frozen=True)
+class TableFinding:
+    """One rule that a source table breaks; no cell is quoted, cells may be personal data."""
+
+    table: str
+    column: str
+    rule: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows were trained and tested on."""
+
+    train: int
+    test: int
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run has made."""
+
+    model: str
+    run_id: str
+    version: int | None
+    alias: str | None
+    task: str
+    metrics: Mapping[str, Interval]
+    """On the holdout, with 95 % intervals by entity."""
+    cross_validation: Mapping[str, float]
+    """Out of fold on the training entities, mean over the repetitions."""
+    rows: Rows
+    dataset_digest: str
+    model_digest: str
+    fairness: tuple[FairnessGap, ...]
+    params: Mapping[str, Any]
+    evals: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one feature adds to the margin of one prediction."""
+
+    feature: str
+    value: Any
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer and what it was made from."""
+
+    prediction_id: str
+    model: str
+    version: int
+    entity: str | None
+    prediction: float
+    """The class, 0 or 1, or the value of a regression."""
+    probability: float | None
+    band: str | None
+    model_age: float
+    """Seconds since the version was registered."""
+    features: dict[str, Any]
+    feature_age_seconds: float | None
+    """Age of the oldest value used; None where the features came from a file."""
+    expired: tuple[str, ...]
+    """Features older than their view's ttl, which therefore count as missing."""
+    contributions: tuple[Contribution, ...] | None = None
+    """Largest first; with base_value they sum to the margin (log odds for a probability)."""
+    base_value: float | None = None

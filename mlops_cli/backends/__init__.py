@@ -1,0 +1,1 @@
+"""One file for each outside tool: its exceptions and its types end here."""

@@ -1,0 +1,226 @@
+"""XGBoost: fitting, folds, predictions and their exact explanations."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from mlops_cli.config import FeatureConfig, ModelConfig
+from mlops_cli.domain.columns import encode
+from mlops_cli.domain.contract import Contract
+from mlops_cli.errors import InputError, IntegrityError
+
+Matrix = NDArray[np.float32]
+Vector = NDArray[np.float64]
+
+MODEL_FILE = "model.ubj"
+CONTRACT_FILE = "contract.json"
+MANIFEST_FILE = "manifest.json"
+REFERENCE_FILE = "reference.parquet"
+HOLDOUT_FILE = "holdout.parquet"
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """What cross-validation says about one set of parameters."""
+
+    loss: float
+    """Mean validation loss over the folds: log loss, or root mean squared error."""
+    rounds: int
+    """Median of the best numbers of trees."""
+    out_of_fold: Vector
+    """Prediction for each row by the model that did not see it."""
+
+
+def version() -> str:
+    """Return XGBoost's version, for the pins of a stored model."""
+    return str(xgb.__version__)
+
+
+def objective(model: ModelConfig) -> dict[str, str]:
+    """Return XGBoost's objective and the loss it is stopped on.
+
+    Log loss rather than AUC: on small data it finds the better AUC, too.
+    """
+    if model.task == "classification":
+        return {"objective": "binary:logistic", "eval_metric": "logloss"}
+    bounded = model.output_range is not None
+    return {
+        "objective": "reg:logistic" if bounded else "reg:squarederror",
+        "eval_metric": "rmse",
+    }
+
+
+def table(
+    matrix: Matrix, features: Mapping[str, FeatureConfig], labels: Vector | None = None
+) -> xgb.DMatrix:
+    """Return XGBoost's form of an encoded matrix; categories are native categories."""
+    kinds = ["c" if spec.type == "category" else "q" for spec in features.values()]
+    return xgb.DMatrix(
+        matrix,
+        labels,
+        feature_names=list(features),
+        feature_types=kinds,
+        enable_categorical=True,
+        nthread=1,
+    )
+
+
+class Folds:
+    """The cross-validation folds of one training set, built once and shared by all trials."""
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        labels: Vector,
+        folds: NDArray[np.int64],
+        features: Mapping[str, FeatureConfig],
+    ) -> None:
+        """Split by fold number, shape (rows,), and bin each part once."""
+        self._labels = labels
+        self._parts: list[tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix]] = []
+        for number in np.unique(folds):
+            held = folds == number
+            train = table(matrix[~held], features, labels[~held])
+            self._parts.append((held, train, table(matrix[held], features, labels[held])))
+
+    def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
+        """Fit every fold with early stopping, side by side with one thread each.
+
+        At the size of these tables more threads for each fit cost more than they bring.
+        """
+
+        def fit(
+            part: tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix],
+        ) -> tuple[float, int, Vector]:
+            _, train, valid = part
+            booster = xgb.train(
+                {**params, "nthread": 1},
+                train,
+                max_rounds,
+                evals=[(valid, "valid")],
+                early_stopping_rounds=patience,
+                verbose_eval=False,
+            )
+            best = booster.best_iteration + 1
+            predicted = booster.predict(valid, iteration_range=(0, best))
+            return float(booster.best_score), best, predicted
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            fits = list(pool.map(fit, self._parts))
+        out_of_fold = np.empty(len(self._labels))
+        for (held, _, _), (_, _, predicted) in zip(self._parts, fits, strict=True):
+            out_of_fold[held] = predicted
+        return FoldScores(
+            loss=float(np.mean([loss for loss, _, _ in fits])),
+            rounds=int(np.median([rounds for _, rounds, _ in fits])),
+            out_of_fold=out_of_fold,
+        )
+
+
+def fit(
+    matrix: Matrix,
+    labels: Vector,
+    features: Mapping[str, FeatureConfig],
+    params: Mapping[str, Any],
+    rounds: int,
+) -> xgb.Booster:
+    """Fit the final model. One thread: the same bytes whatever the number of cores."""
+    return xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model read back from its folder, every byte as it was when it was stored."""
+
+    booster: xgb.Booster
+    contract: Contract
+    folder: Path
+
+    def predict(self, frame: pd.DataFrame) -> Vector:
+        """Return probabilities (classification) or values (regression), shape (rows,)."""
+        if frame.empty:
+            raise InputError("there is no row to predict")
+        return predict(self.booster, encode(frame, self.contract.inputs), self.contract.inputs)
+
+    def contributions(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], Vector]:
+        """Return exact TreeSHAP values, shape (rows, inputs), and the base value of each row.
+
+        Base plus contributions is the margin: log odds where the output is a probability, else
+        the value. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
+        """
+        matrix = table(encode(frame, self.contract.inputs), self.contract.inputs)
+        values = np.asarray(self.booster.predict(matrix, pred_contribs=True), np.float64)
+        return values[:, :-1], values[:, -1]
+
+
+def predict(booster: xgb.Booster, matrix: Matrix, features: Mapping[str, FeatureConfig]) -> Vector:
+    """Return the booster's predictions for an encoded matrix, shape (rows,)."""
+    return np.asarray(booster.predict(table(matrix, features)), dtype=np.float64)
+
+
+def seal(folder: Path, contract: Contract) -> dict[str, str]:
+    """Write the contract and the manifest of a model folder.
+
+    Returns:
+        `manifest`: sha256 of the manifest, which holds the sha256 of every other file, and
+        `model`: sha256 of the trees alone, the same for the same data, parameters and pins.
+    """
+    (folder / CONTRACT_FILE).write_text(contract.model_dump_json(indent=1), encoding="utf-8")
+    digests = {
+        str(path.relative_to(folder)): _sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    manifest = folder / MANIFEST_FILE
+    manifest.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
+    return {"manifest": _sha256(manifest), "model": digests[MODEL_FILE]}
+
+
+def load(folder: Path, manifest_digest: str) -> StoredModel:
+    """Read a model folder; nothing is parsed before its sha256 has been checked.
+
+    XGBoost crashes, hangs or silently predicts otherwise on damaged files.
+
+    Raises:
+        IntegrityError: A file is missing or not what was registered.
+    """
+    manifest = folder / MANIFEST_FILE
+    if not manifest.is_file() or _sha256(manifest) != manifest_digest:
+        raise _damaged(MANIFEST_FILE, folder)
+    for name, expected in json.loads(manifest.read_text(encoding="utf-8")).items():
+        path = folder / name
+        if not path.is_file() or _sha256(path) != expected:
+            raise _damaged(name, folder)
+    contract = Contract.model_validate_json((folder / CONTRACT_FILE).read_text(encoding="utf-8"))
+    booster = xgb.Booster(model_file=str(folder / MODEL_FILE))
+    booster.set_param({"nthread": 1})
+    return StoredModel(booster, contract, folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(name: str, folder: Path) -> IntegrityError:
+    return IntegrityError(
+        f"model file {name} in {folder} is missing or has changed since it was registered",
+        "use another version with `mlops rollback MODEL`, or train again",
+    )
+
+
+def importance(booster: xgb.Booster, features: Sequence[str]) -> dict[str, float]:
+    """Return each feature's share of the total gain, between 0 and 1."""
+    gains = booster.get_score(importance_type="total_gain")
+    total = sum(gains.values()) or 1.0
+    return {name: float(gains.get(name, 0.0)) / total for name in features}

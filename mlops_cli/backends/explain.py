@@ -1,0 +1,102 @@
+"""SHAP: the picture of one explained prediction."""
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import shap
+
+from mlops_cli.errors import InputError
+
+FORMATS = (".png", ".svg")
+
+_MOST_ROWS = 15
+_LONGEST_WORD = 40
+
+
+def waterfall(
+    path: Path, base_value: float, contributions: Sequence[tuple[str, object, float]], title: str
+) -> None:
+    """Draw how each feature moved one prediction away from the base value.
+
+    The file is written whole or not at all.
+
+    Args:
+        path: Where the picture goes; its suffix, .png or .svg, decides the format.
+        base_value: The margin of a row about which nothing is known.
+        contributions: Feature, its value (None where missing), and what it adds to the margin.
+        title: A line above the picture.
+
+    Raises:
+        InputError: The suffix is another one, or there is no contribution to draw.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: unknown kind of picture", f"use {' or '.join(FORMATS)}")
+    if not contributions:
+        raise InputError("there is no contribution to draw")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / f"plot{path.suffix.lower()}"
+        _draw(temporary, _explanation(base_value, contributions), _plain(title))
+        temporary.replace(path)
+
+
+def _explanation(
+    base_value: float, contributions: Sequence[tuple[str, object, float]]
+) -> shap.Explanation:
+    return shap.Explanation(
+        values=np.array([share for _, _, share in contributions], dtype=float),
+        base_values=base_value,
+        data=np.array([_word(value) for _, value, _ in contributions], dtype=object),
+        feature_names=[_plain(name) for name, _, _ in contributions],
+    )
+
+
+def _draw(path: Path, explanation: shap.Explanation, title: str) -> None:
+    """Let SHAP draw into a figure of ours; it knows only pyplot's current one."""
+    settings = {"svg.hashsalt": "mlops", "text.usetex": False}
+    # Only the date and the program's name: the same numbers give the same bytes.
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # A letter that the font lacks, or bars of no length, is no news for a terminal.
+        warnings.simplefilter("ignore")
+        figure = plt.figure()
+        try:
+            shap.plots.waterfall(explanation, max_display=_MOST_ROWS, show=False)
+            figure.suptitle(title, y=1.0, va="bottom", fontsize=14)
+            figure.savefig(path, dpi=110, bbox_inches="tight", metadata=metadata)
+        finally:
+            plt.close(figure)
+
+
+def _word(value: object) -> str:
+    """Return a feature's value as people read it.
+
+    >>> _word(41.0), _word(0.123456789), _word(True), _word(None), _word(float("nan"))
+    ('41', '0.123457', 'true', 'missing', 'missing')
+    """
+    if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return "missing"
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}"
+    return _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """Return text on one line, not too long, in which matplotlib finds no formula.
+
+    >>> _plain("cost_$x^2$ ")
+    'cost_\\\\$x^2\\\\$'
+    """
+    line = " ".join(text.split())
+    short = line if len(line) <= _LONGEST_WORD else line[: _LONGEST_WORD - 1] + "…"
+    return short.replace("$", r"\$")

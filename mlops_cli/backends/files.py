@@ -1,0 +1,139 @@
+"""Files: atomic writes, verified reads, locks. Parquet is written with page checksums."""
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from mlops_cli.config import FeatureConfig
+from mlops_cli.errors import InputError, NotFoundError, UnavailableError
+
+_ARROW = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "category": pa.string()}
+FORMATS = (".parquet", ".csv", ".jsonl")
+
+
+@contextmanager
+def lock(folder: str, name: str, seconds: float = 30) -> Iterator[None]:
+    """Hold a lock that other processes respect; it goes with the process, however it ends.
+
+    Raises:
+        UnavailableError: Another process holds the lock for longer than `seconds`.
+    """
+    path = Path(folder) / "locks" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=seconds):
+            yield
+    except Timeout as error:
+        raise UnavailableError(
+            f"another mlops process holds the lock '{name}'", "try again when it has finished"
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that replaces `path` when the block ends well, and vanishes if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(
+    path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig] | None = None
+) -> None:
+    """Write a Parquet file with page checksums; feature columns get their configured types."""
+    columns = {}
+    for name in frame.columns:
+        spec = (features or {}).get(name)
+        kind = _ARROW[spec.type] if spec else None
+        if pd.api.types.is_datetime64_any_dtype(frame[name]):
+            kind = pa.timestamp("us", tz="UTC")
+        values = frame[name]
+        if spec and spec.type == "bool":
+            values = values.astype("boolean")
+        columns[str(name)] = pa.array(values, type=kind, from_pandas=True)
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, write_page_checksum=True)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet, CSV or JSONL file. CSV cells stay text: `00123` and `NA` keep their form.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InputError: The file is empty, malformed, damaged or of an unknown kind.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"no file {path}", "check the path; `mlops init` writes sample data")
+    readers = dict(zip(FORMATS, (_read_parquet, _read_csv, _read_jsonl), strict=True))
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path}: unknown kind of file", f"use {', '.join(FORMATS)}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty", "a table needs at least its column names")
+    try:
+        frame = reader(path)
+    except (pa.ArrowException, UnicodeDecodeError, OSError, csv.Error) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise InputError(f"{path} cannot be read: {reason}") from error
+    if len(set(frame.columns)) != len(frame.columns):
+        raise InputError(f"{path}: a column name occurs twice")
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return pq.read_table(path, page_checksum_verification=True).to_pandas()
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file), [])
+    if len(set(header)) != len(header):
+        raise InputError(f"{path}: a column name occurs twice")
+    options = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    return pyarrow.csv.read_csv(path, convert_options=options).to_pandas()
+
+
+def _read_jsonl(path: Path) -> pd.DataFrame:
+    return pyarrow.json.read_json(path).to_pandas()
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table in the format of its suffix, whole or not at all."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: unknown kind of file", f"use {', '.join(FORMATS)}")
+    if path.suffix.lower() == ".parquet":
+        write_table(path, frame)
+        return
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            frame.to_csv(temporary, index=False)
+        else:
+            frame.to_json(temporary, orient="records", lines=True, date_format="iso")

@@ -1,0 +1,56 @@
+"""Hyperopt: the tree-structured Parzen estimator over the space in config.yaml."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from hyperopt import STATUS_OK, Trials, fmin, hp, space_eval, tpe
+
+from mlops_cli.config.model import DimensionConfig
+
+Params = dict[str, float | int]
+
+
+def minimise(
+    loss: Callable[[Params], float],
+    space: Mapping[str, DimensionConfig],
+    trials: int,
+    seed: int,
+) -> Params:
+    """Return the parameters with the lowest loss found in so many trials; same seed, same answer.
+
+    Whole-number dimensions come back as int, so that XGBoost takes them.
+    """
+    logging.getLogger("hyperopt").setLevel(logging.WARNING)
+    kinds = {name: dimension.scale for name, dimension in space.items()}
+
+    def objective(point: Mapping[str, Any]) -> dict[str, Any]:
+        return {"loss": loss(_cast(point, kinds)), "status": STATUS_OK}
+
+    dimensions = {name: _dimension(name, dimension) for name, dimension in space.items()}
+    best = fmin(
+        objective,
+        dimensions,
+        algo=tpe.suggest,
+        max_evals=trials,
+        trials=Trials(),
+        rstate=np.random.default_rng(seed),
+        show_progressbar=False,
+        verbose=False,
+    )
+    return _cast(space_eval(dimensions, best), kinds)
+
+
+def _dimension(name: str, dimension: DimensionConfig) -> Any:
+    if dimension.scale == "log":
+        return hp.loguniform(name, np.log(dimension.low), np.log(dimension.high))
+    if dimension.scale == "int":
+        return hp.uniformint(name, int(dimension.low), int(dimension.high))
+    return hp.uniform(name, dimension.low, dimension.high)
+
+
+def _cast(point: Mapping[str, Any], kinds: Mapping[str, str]) -> Params:
+    return {
+        name: int(value) if kinds[name] == "int" else float(value) for name, value in point.items()
+    }

@@ -1,0 +1,116 @@
+"""`mlops predict`: online by entity, or from file to file."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlops_cli.commands.session import Answer, Session, command
+from mlops_cli.commands.views import age, bar, number, table
+from mlops_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from mlops_cli.config import ModelConfig
+    from mlops_cli.services.prediction import Prediction
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    command(app)(predict)
+
+
+def predict(
+    session: Session,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")],
+    entities: Annotated[list[str] | None, typer.Argument(metavar="[ENTITY]...")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="What each feature contributed.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse features older than their ttl (exit 7).")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write the explanation as a picture: .png or .svg.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="Rows to predict: CSV, Parquet or JSONL.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Where to write the predictions.")
+    ] = None,
+) -> Answer:
+    """Predict with the champion; each prediction is in the inference log before you see it."""
+    session.model(model)
+    _check(entities, plot, source, output)
+    if source and output:
+        return _batch(session, model, source, output)
+    from mlops_cli.services import prediction
+
+    found = prediction.predict(
+        session.config, model, entities or [], explain or plot is not None, strict
+    )
+    for each in found:
+        if each.expired:
+            session.warn(
+                f"{each.entity}: {len(each.expired)} features are older than their ttl and count"
+                f" as missing: {', '.join(each.expired)}"
+            )
+    if plot:
+        from mlops_cli.services import explanation
+
+        explanation.plot(found[0], plot)
+    spec = session.model(model)
+    return Answer({"predictions": found}, lambda: [p for e in found for p in _view(spec, e)])
+
+
+def _check(
+    entities: list[str] | None, plot: Path | None, source: Path | None, output: Path | None
+) -> None:
+    if bool(entities) == bool(source):
+        raise InputError("name entities, or else a file with --input", "as PT000123")
+    if bool(source) != bool(output):
+        raise InputError("--input and --output belong together")
+    if plot and len(entities or ()) != 1:
+        raise InputError("--plot draws one entity")
+
+
+def _batch(session: Session, model: str, source: Path, output: Path) -> Answer:
+    from mlops_cli.services import prediction
+
+    done = prediction.predict_file(session.config, model, source, output)
+    return Answer(
+        vars(done),
+        lambda: f"{done.rows} predictions of {model} version {done.version} in {done.output}",
+    )
+
+
+def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
+    shown = answer.prediction if answer.probability is None else answer.probability
+    what = "prediction" if answer.probability is None else "probability"
+    band = f" ({answer.band})" if answer.band else ""
+    old = age(timedelta(seconds=answer.feature_age_seconds or 0))
+    parts: list[object] = [
+        f"{answer.entity}: {what} {number(shown)}{band}",
+        f"{answer.model} version {answer.version}, features {old} old, id {answer.prediction_id}",
+    ]
+    if answer.contributions is not None:
+        largest = max(abs(part.contribution) for part in answer.contributions)
+        rows = [
+            (
+                model.features[part.feature].description or part.feature,
+                _with_unit(part.value, model.features[part.feature].unit),
+                f"{part.contribution:+.3f}",
+                bar(part.contribution, largest),
+            )
+            for part in answer.contributions
+        ]
+        scale = "log odds" if answer.probability is not None else "margin"
+        columns = ("feature", "value is", f"adds to the {scale}", "")
+        base = number(answer.base_value)
+        parts.append(table(f"Why (starting from {base})", columns, rows))
+    return parts
+
+
+def _with_unit(value: object, unit: str) -> str | None:
+    return None if value is None else f"{value} {unit}".strip()

@@ -1,0 +1,73 @@
+"""`mlops init` and `mlops status`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops_cli.commands.session import Answer, Session, command
+from mlops_cli.commands.views import table
+from mlops_cli.errors import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    command(app, "init")(init)
+    command(app, "status")(status)
+
+
+def init(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to.")] = Path(),
+    example: Annotated[str, typer.Option(help="healthcare or uci_heart.")] = "healthcare",
+) -> Answer:
+    """Write a project to start from: a config.yaml that works and can be edited."""
+    from mlops_cli.services import project
+
+    made = project.init(folder, example)
+    steps = "features generate" if example == "healthcare" else "--help"
+    return Answer(
+        {"folder": made.folder, "files": made.files, "example": made.example},
+        lambda: f"wrote {', '.join(made.files)} to {made.folder}\nnext: `mlops {steps}` there",
+    )
+
+
+def status(
+    session: Session,
+    max_age: Annotated[
+        str | None,
+        typer.Option(help="Exit 7 if a drift check or materialize is older, as 26h."),
+    ] = None,
+) -> Answer:
+    """Show every model on one screen: versions, approvals, freshness, drift."""
+    from mlops_cli.config.values import parse_duration
+    from mlops_cli.errors import InputError
+    from mlops_cli.services import models
+
+    try:
+        limit = parse_duration(max_age) if max_age else None
+    except ValueError as error:
+        raise InputError(f"--max-age: {error}") from error
+    states = models.status(session.config, limit)
+    overdue = [state for state in states if state.overdue]
+    columns = (
+        "model", "champion", "challenger", "approval", "drift", "checked", "features", "overdue",
+    )  # fmt: skip
+    rows = [
+        (
+            state.name,
+            state.champion,
+            state.challenger,
+            "waiting" if state.waiting else None,
+            state.drift,
+            state.drift_age,
+            state.features_age,
+            ", ".join(state.overdue),
+        )
+        for state in states
+    ]
+    return Answer(
+        {"models": states},
+        lambda: table(session.config.project, columns, rows),
+        ExitCode.STALE if overdue else ExitCode.OK,
+    )

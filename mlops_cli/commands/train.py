@@ -1,0 +1,78 @@
+"""`mlops train` and `mlops register`."""
+
+from typing import Annotated
+
+import typer
+
+from mlops_cli.commands.session import Answer, Session, command, for_each
+from mlops_cli.commands.views import interval, table
+from mlops_cli.domain.results import TrainResult
+from mlops_cli.errors import ExitCode, InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    command(app, "train")(train)
+    command(app, "register")(register_run)
+
+
+def train(
+    session: Session,
+    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every model of config.yaml.")] = False,
+    no_register: Annotated[
+        bool, typer.Option("--no-register", help="Stop at the run; make no version.")
+    ] = False,
+) -> Answer:
+    """Train models, measure them on unseen entities and register them as challengers."""
+    if bool(models) == every:
+        raise InputError(
+            "name the models to train, or else --all", "as `mlops train heart_disease`"
+        )
+    names = session.models(models)
+    from mlops_cli.services import training
+
+    results, failed = for_each(
+        names,
+        lambda name: training.train(session.config, name, session.say, not no_register),
+        session,
+    )
+    data = results[0] if len(names) == 1 else {"results": results}
+    trained = [each for each in results if isinstance(each, TrainResult)]
+    return Answer(vars(data) if isinstance(data, TrainResult) else data,
+                  lambda: [part for each in trained for part in _view(each)], failed)  # fmt: skip
+
+
+def _view(result: TrainResult) -> list[object]:
+    version = f"version {result.version}, {result.alias}" if result.version else "not registered"
+    title = f"{result.model}: {version} ({result.rows.train} rows trained, {result.rows.test} held)"
+    metrics = [
+        (name, interval(m.value, m.low, m.high), result.cross_validation.get(name))
+        for name, m in result.metrics.items()
+    ]
+    gaps = [
+        (gap.attribute, gap.metric, interval(gap.value, gap.low, gap.high), gap.limit, gap.verdict)
+        for gap in result.fairness
+    ]
+    views = [table(title, ("metric", "held out entities [95 %]", "cross-validation"), metrics)]
+    if gaps:
+        columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
+        views.append(table("Fairness", columns, gaps))
+    return [*views, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+
+
+def register_run(
+    session: Session,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")],
+    run: Annotated[str, typer.Option("--run", metavar="RUN_ID", help="A finished run.")],
+) -> Answer:
+    """Make a version, alias challenger, from a finished and whole run."""
+    session.model(model)
+    from mlops_cli.services import training
+
+    version = training.register(session.config, model, run)
+    return Answer(
+        {"model": model, "run_id": run, "version": version},
+        lambda: f"{model} version {version} is the challenger",
+        ExitCode.OK,
+    )

@@ -1,0 +1,89 @@
+"""What people look at: tables, figures with intervals, ages, bars."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+NUMERIC = {"rows", "n", "version", "value", "limit", "versions", "features"}
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Any:
+    """Return a Rich table; empty cells show as a dash, numbers stand to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for column in columns:
+        made.add_column(column, justify="right" if column in NUMERIC else "left")
+    for row in rows:
+        made.add_row(*(Text(_cell(cell), style=STYLES.get(str(cell), "")) for cell in row))
+    return made
+
+
+STYLES = {
+    "pass": "green", "ok": "green", "promoted": "bold green", "yes": "green",
+    "fail": "bold red", "drift": "bold red", "refused": "bold red", "DRIFT": "bold red",
+    "inconclusive": "yellow", "waiting": "yellow", "approval_required": "yellow",
+}  # fmt: skip
+
+
+def _cell(cell: object) -> str:
+    if cell is None or cell == "":
+        return "-"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return number(cell)
+    if isinstance(cell, timedelta):
+        return age(cell)
+    return str(cell)
+
+
+def number(value: float | None) -> str:
+    """Write a number with as many digits as it has meaning.
+
+    >>> number(0.87654), number(41.0), number(1234.56), number(None)
+    ('0.877', '41', '1235', '-')
+    """
+    if value is None:
+        return "-"
+    if float(value).is_integer():
+        return str(int(value))
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Write an estimate with its 95 % interval.
+
+    >>> interval(0.87654, 0.85, 0.9)
+    '0.877 [0.850, 0.900]'
+    """
+    if value is None or low is None or high is None:
+        return number(value)
+    return f"{number(value)} [{low:.3f}, {high:.3f}]"
+
+
+def age(value: timedelta | None) -> str:
+    """Write an age in the unit a person would use.
+
+    >>> age(timedelta(minutes=90)), age(timedelta(days=3, hours=2)), age(timedelta(seconds=5))
+    ('1.5 h', '3.1 d', '5 s')
+    """
+    if value is None:
+        return "-"
+    seconds = value.total_seconds()
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}".replace(".0 ", " ")
+    return f"{seconds:.0f} s"
+
+
+def bar(value: float, largest: float, width: int = 16) -> str:
+    """Draw a contribution: its length against the largest, and its direction.
+
+    >>> bar(-0.5, 1.0, 4), bar(1.0, 1.0, 4)
+    ('--', '++++')
+    """
+    length = round(width * abs(value) / largest) if largest else 0
+    return ("+" if value >= 0 else "-") * length

@@ -1,0 +1,59 @@
+"""What travels with a model: how its inputs are read and what its output means."""
+
+import hashlib
+from typing import Self
+
+from mlops_cli.config import FeatureConfig, ModelConfig
+from mlops_cli.config.model import HoldoutConfig, Section, Task
+
+
+class Contract(Section):
+    """The part of the configuration that a model was trained under, kept beside its trees.
+
+    A version is always read with its own contract, so that editing config.yaml cannot change
+    what an old champion predicts.
+    """
+
+    model: str
+    task: Task
+    entity: str
+    label: str
+    features: dict[str, FeatureConfig]
+    threshold: float
+    bands: dict[str, float]
+    holdout: HoldoutConfig
+    reference_entities: int
+    """Distinct entities behind the reference rows: the effective sample size of drift checks."""
+    dataset_digest: str
+
+    @classmethod
+    def of(cls, name: str, model: ModelConfig, entities: int, dataset_digest: str) -> Self:
+        """Take the contract from the configuration and the training set."""
+        return cls(
+            model=name,
+            task=model.task,
+            entity=model.entity,
+            label=model.labels.column,
+            features=model.features,
+            threshold=model.threshold,
+            bands=model.bands,
+            holdout=model.holdout,
+            reference_entities=entities,
+            dataset_digest=dataset_digest,
+        )
+
+    @property
+    def inputs(self) -> dict[str, FeatureConfig]:
+        """The features that the model reads, in order."""
+        return {name: spec for name, spec in self.features.items() if spec.input}
+
+    def band(self, prediction: float) -> str | None:
+        """Return the name of the band with the highest limit that the prediction reaches."""
+        reached = [(low, name) for name, low in self.bands.items() if prediction >= low]
+        return max(reached)[1] if reached else None
+
+
+def policy_digest(model: ModelConfig) -> str:
+    """Return a digest of everything that a promotion of this model is decided by."""
+    policy = model.model_dump_json(include={"gates", "fairness", "protected", "holdout", "task"})
+    return hashlib.sha256(policy.encode()).hexdigest()

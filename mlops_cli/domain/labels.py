@@ -1,0 +1,47 @@
+"""Labels: what a table must hold before anything is learnt from it."""
+
+import numpy as np
+import pandas as pd
+
+from mlops_cli.config import ModelConfig
+from mlops_cli.errors import InputError
+
+MIN_ROWS = 20
+
+
+def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.DataFrame:
+    """Return entity (text), time (UTC) and label (float64) of each row, or say what is wrong.
+
+    Raises:
+        InputError: A column is missing, there are too few rows, a label is missing or not 0 or 1,
+            or there is only one class.
+    """
+    wanted = [model.entity, model.labels.timestamp, model.labels.column]
+    for name in wanted:
+        if name not in frame.columns:
+            found = ", ".join(map(str, frame.columns[:20]))
+            raise InputError(f"{source}: no column {name!r}", f"columns found: {found}")
+    if len(frame) < MIN_ROWS:
+        raise InputError(f"{source}: {len(frame)} labels, at least {MIN_ROWS} are needed")
+    values = pd.to_numeric(frame[model.labels.column], errors="coerce").astype(float)
+    if bad := int((~np.isfinite(values)).sum()):
+        raise InputError(
+            f"{source}: {bad} of {len(frame)} labels are missing or not a number",
+            "leave rows without a known outcome out of the label table",
+        )
+    if model.task == "classification":
+        _check_classes(values, source, model.labels.column)
+    times = pd.to_datetime(frame[model.labels.timestamp], utc=True)
+    entities = frame[model.entity].astype(str)
+    return pd.DataFrame(dict(zip(wanted, (entities, times, values), strict=True)))
+
+
+def _check_classes(values: pd.Series, source: str, column: str) -> None:
+    classes = set(values.unique())
+    if not classes <= {0.0, 1.0}:
+        odd = min(classes - {0.0, 1.0})
+        raise InputError(f"{source}: {column} is {odd:g} in a row, but a class is 0 or 1")
+    if len(classes) < 2:
+        raise InputError(
+            f"{source}: every {column} is {classes.pop():g}; there is nothing to tell apart"
+        )

@@ -1,0 +1,128 @@
+"""Who is held out and which fold a row falls into: always whole entities, never single rows.
+
+Rows of one entity resemble each other. With one patient on both sides, cross-validation reports an
+AUC of 0.97 where new patients get 0.69, so an entity is the smallest thing that is ever moved.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlops_cli.errors import InputError
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+
+def entity_codes(entities: Array) -> tuple[Codes, Array]:
+    """Number the entities: a code for each row `(n,)` and the distinct ids in order of appearance.
+
+    Raises:
+        InputError: an id is missing.
+
+    >>> codes, distinct = entity_codes(np.array(["b", "a", "b"]))
+    >>> codes.tolist(), distinct.tolist()
+    ([0, 1, 0], ['b', 'a'])
+    """
+    codes, distinct = pd.factorize(np.asarray(entities, dtype=object))
+    if missing := int((codes < 0).sum()):
+        raise InputError(f"{missing} rows have no entity id", "drop them or fill in the id")
+    return codes, np.asarray(distinct)
+
+
+def in_holdout(entities: Array, fraction: float, salt: str) -> Mask:
+    """Tell for each row whether its entity is held out from every training, for ever.
+
+    An entity is held out if the first 8 bytes of sha256(salt + NUL + entity), read as a number in
+    [0, 1), are below `fraction`. The answer depends on nothing else: not on the other rows, their
+    order or the day, so that champion and challenger are judged on entities neither has seen.
+
+    Args:
+        entities: ids as strings, `(n,)`.
+        fraction: expected share of the entities, in [0, 1].
+        salt: changes who is held out.
+
+    >>> in_holdout(np.array(["PT1", "PT2", "PT5", "PT1"]), 0.5, "holdout").tolist()
+    [False, False, True, False]
+    """
+    codes, distinct = entity_codes(entities)
+    limit = fraction * 2**64
+    held = [_hash_number(salt, entity) < limit for entity in distinct]
+    return np.array(held, dtype=bool)[codes]
+
+
+def _hash_number(salt: str, entity: str) -> int:
+    digest = sha256(f"{salt}\0{entity}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def grouped_folds(
+    entities: Array, labels: Array, count: int, seed: int, stratify: bool
+) -> npt.NDArray[np.int64]:
+    """Give each row the number of its fold, in [0, count), with every entity in one fold only.
+
+    Entities are put in order of their mean label (if `stratify`), then of their number of rows,
+    ties in random order. Each `count` neighbours go to `count` different folds, the largest to the
+    fold with the fewest rows so far. Folds therefore differ by at most one entity, and nearly
+    always by at most one positive entity.
+
+    Args:
+        entities: ids, `(n,)`.
+        labels: 0 and 1, or numbers, `(n,)`.
+        count: number of folds, at least 2.
+        seed: the same seed gives the same folds.
+        stratify: whether each fold gets the same mix of labels.
+
+    Raises:
+        InputError: there are fewer entities than folds.
+
+    >>> folds = grouped_folds(np.array(["a", "b", "c", "d"]), np.array([0., 1, 0, 1]), 2, 0,
+    ...                       stratify=True)
+    >>> sorted(folds[[0, 2]].tolist()), sorted(folds[[1, 3]].tolist())
+    ([0, 1], [0, 1])
+    """
+    codes, distinct = entity_codes(entities)
+    if len(distinct) < count:
+        raise InputError(
+            f"{len(distinct)} entities cannot fill {count} folds",
+            f"provide labels of at least {count} entities or set search.folds lower",
+        )
+    sizes = np.bincount(codes)
+    means = np.bincount(codes, weights=labels) / sizes
+    ties = np.random.default_rng(seed).random(len(distinct))
+    order = np.lexsort((ties, -sizes, means) if stratify else (ties, -sizes))
+    folds = _deal(sizes[order], ties[order], count)
+    return folds[np.argsort(order)][codes]
+
+
+def _deal(sizes: Codes, ties: Array, count: int) -> npt.NDArray[np.int64]:
+    """Deal entities to folds, `count` at a time, larger ones to the folds with fewer rows."""
+    folds = np.empty(len(sizes), dtype=np.int64)
+    rows = [0] * count
+    for start in range(0, len(sizes), count):
+        block = range(start, min(start + count, len(sizes)))
+        largest_first = sorted(block, key=lambda i: (-sizes[i], ties[i]))
+        emptiest_first = sorted(range(count), key=lambda fold: (rows[fold], fold))
+        for entity, fold in zip(largest_first, emptiest_first, strict=False):
+            folds[entity] = fold
+            rows[fold] += int(sizes[entity])
+    return folds
+
+
+def assert_disjoint(left: Array, right: Array) -> None:
+    """Refuse to go on when an entity is on both sides; ids are not named, they are personal data.
+
+    Raises:
+        InputError: at least one entity is on both sides.
+
+    >>> assert_disjoint(np.array(["a", "b"]), np.array(["c"]))
+    """
+    if shared := len(set(left) & set(right)):
+        raise InputError(
+            f"{shared} entities are on both sides of the split",
+            "split by entity: rows of one entity must stay together",
+        )

@@ -1,0 +1,1 @@
+"""One use case a file: what a user does, from top to bottom."""

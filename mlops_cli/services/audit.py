@@ -1,0 +1,113 @@
+"""`audit`: who did what, is the record whole, is a version fair, where did an answer come from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlops_cli.backends import estimator, registry, tables
+from mlops_cli.config import Config
+from mlops_cli.domain import chain, fairness
+from mlops_cli.domain.chain import Verification
+from mlops_cli.domain.records import Event, LoggedPrediction
+from mlops_cli.domain.results import FairnessGap
+from mlops_cli.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class BiasResult:
+    """Fairness of one version on its holdout."""
+
+    model: str
+    version: int
+    rows: int
+    fairness: tuple[FairnessGap, ...]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """From one prediction back to the data and the code."""
+
+    prediction: LoggedPrediction
+    version: int
+    run_id: str
+    model_digest: str
+    dataset_digest: str
+    commit: str | None
+    feature_views: tuple[str, ...]
+    packages: dict[str, str]
+    events: tuple[Event, ...]
+    """What happened to this version, from training to promotion."""
+
+
+def log(config: Config, model: str | None, last: int | None) -> list[Event]:
+    """Return the newest events of the audit log, oldest first."""
+    events = tables.events(config, model)
+    return events[-last:] if last else events
+
+
+def verify(config: Config) -> Verification:
+    """Recompute the whole hash chain."""
+    return chain.verify(tables.chain_rows(config))
+
+
+def bias(config: Config, name: str, number: int | None) -> BiasResult:
+    """Measure fairness of the champion, or of any version, on its frozen holdout rows."""
+    model = config.models[name]
+    version = registry.version(config, name, number) if number else registry.champion(config, name)
+    stored = estimator.load(*registry.files_of(config, version))
+    rows = pd.read_parquet(stored.folder / estimator.HOLDOUT_FILE)
+    gaps = fairness.assess(
+        model.task,
+        rows["mlops_label"].to_numpy(float),
+        stored.predict(rows),
+        {
+            key: fairness.groups_of(rows[key], protected.bins)
+            for key, protected in model.protected.items()
+            if key in rows
+        },
+        rows["mlops_entity"].to_numpy(),
+        metrics=model.fairness_metrics,
+        limit=model.fairness.limit,
+        min_group_rows=model.fairness.min_group_rows,
+        threshold=stored.contract.threshold,
+        seed=config.seed,
+    )
+    details: dict[str, Any] = {
+        "gaps": [
+            {"attribute": gap.attribute, "metric": gap.metric, "verdict": gap.verdict}
+            for gap in gaps
+        ]
+    }
+    tables.append(config, "fairness.assessed", name, version.number, details)
+    return BiasResult(name, version.number, len(rows), gaps)
+
+
+def lineage(config: Config, prediction_id: str) -> Lineage:
+    """Follow a prediction to its version, run, data, code and decisions.
+
+    Raises:
+        NotFoundError: The inference log has no such prediction.
+    """
+    found = tables.prediction(config, prediction_id)
+    if found is None:
+        raise NotFoundError(
+            f"no prediction {prediction_id!r} in the inference log",
+            "`mlops predict` prints the id of each prediction",
+        )
+    version = registry.version(config, found.model, found.version)
+    _, tags = registry.run_status(config, version.run_id)
+    events = tables.events(config, found.model)
+    about = (found.version, version.run_id)
+    prefix = "mlops.version."
+    return Lineage(
+        prediction=found,
+        version=version.number,
+        run_id=version.run_id,
+        model_digest=tags["mlops.model_digest"],
+        dataset_digest=tags["mlops.dataset_digest"],
+        commit=tags.get("mlflow.source.git.commit"),
+        feature_views=tuple(config.models[found.model].feature_views),
+        packages={k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)},
+        events=tuple(e for e in events if {e.version, e.details.get("run_id")} & set(about)),
+    )

@@ -1,0 +1,200 @@
+"""`drift check`: has the world moved away from what the champion was trained on?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mlops_cli.backends import estimator, files, registry, tables
+from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain import drift
+from mlops_cli.domain.columns import typed
+from mlops_cli.domain.records import Event
+from mlops_cli.domain.results import DriftCheck
+from mlops_cli.errors import InputError, NotFoundError
+
+Render = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The current data: a time window of the inference log, or a file."""
+
+    start: datetime | None
+    end: datetime | None
+    rows: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The training data of the champion."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """What a check of one model has found."""
+
+    model: str
+    version: int
+    drifted: bool
+    conclusive: bool
+    """False where the window has fewer rows than `drift.min_rows`; then nothing was compared."""
+    checks: tuple[DriftCheck, ...]
+    window: Window
+    reference: Reference
+    report: str | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that have drifted."""
+        found = [check.column for check in self.checks if check.drifted and check.column]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class _Current:
+    frame: pd.DataFrame
+    labels: np.ndarray[tuple[int], np.dtype[np.float64]]
+    window: Window
+
+
+def check(
+    config: Config, name: str, days: float, current: Path | None, render: Render | None
+) -> DriftResult:
+    """Compare recent predictions, or a file, with the champion's training data.
+
+    Args:
+        config: The project.
+        name: The model.
+        days: How much of the inference log to look at.
+        current: A table to look at instead.
+        render: Makes a page of the comparison; None for no page.
+
+    Raises:
+        NotFoundError: The model has no champion, or there is no such file.
+        InputError: The file is empty or malformed.
+    """
+    model = config.models[name]
+    version = registry.champion(config, name)
+    stored = estimator.load(*registry.files_of(config, version))
+    reference = pd.read_parquet(stored.folder / estimator.REFERENCE_FILE)
+    now = _from_file(stored, current) if current else _from_log(config, name, stored, days)
+    conclusive = now.window.rows >= model.drift.min_rows
+    checks = _compare(config, model, stored, reference, now) if conclusive else ()
+    drifted = any(each.drifted for each in checks)
+    report = None
+    if render and conclusive:
+        page = render(name, reference, now.frame, stored.contract.features, checks)
+        report = _write(config, name, page)
+    result = DriftResult(
+        name, version.number, drifted, conclusive, checks, now.window,
+        Reference(len(reference)), report,
+    )  # fmt: skip
+    details = {
+        "drifted": drifted,
+        "conclusive": conclusive,
+        "columns": list(result.columns),
+        "rows": now.window.rows,
+        "source": now.window.source,
+        "report": report,
+    }
+    tables.append(config, "drift.checked", name, version.number, details)
+    return result
+
+
+def _from_log(config: Config, name: str, stored: estimator.StoredModel, days: float) -> _Current:
+    """Take the inference log of the last days, and the labels that have come in for them."""
+    end = datetime.now(UTC)
+    start = end - timedelta(days=days)
+    rows = tables.window(config, name, start, end)
+    window = Window(start, end, len(rows), "inference log")
+    features = stored.contract.features
+    records = pd.DataFrame([dict(row.features) for row in rows], columns=list(features))
+    labels = _labels_since(config.models[name], start)
+    return _Current(typed(records, features, "inference log"), labels, window)
+
+
+def _labels_since(
+    model: ModelConfig, start: datetime
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the labels whose prediction lies in the window and whose delay has passed."""
+    source = Path(model.labels.source)
+    if not source.is_file():
+        return np.empty(0)
+    frame = files.read_table(source)
+    times = pd.to_datetime(frame[model.labels.timestamp], utc=True)
+    known = (times >= start) & (times <= datetime.now(UTC) - model.labels.delay)
+    return pd.to_numeric(frame.loc[known, model.labels.column]).to_numpy(float)
+
+
+def _from_file(stored: estimator.StoredModel, path: Path) -> _Current:
+    frame = files.read_table(path)
+    if frame.empty:
+        raise InputError(f"{path} has no rows", "a drift check needs rows to compare")
+    contract = stored.contract
+    present = {name: spec for name, spec in contract.features.items() if name in frame}
+    labels = np.empty(0)
+    if contract.label in frame:
+        labels = pd.to_numeric(frame[contract.label], errors="coerce").dropna().to_numpy(float)
+    window = Window(None, None, len(frame), path.name)
+    return _Current(typed(frame, present, str(path)), labels, window)
+
+
+def _compare(
+    config: Config,
+    model: ModelConfig,
+    stored: estimator.StoredModel,
+    reference: pd.DataFrame,
+    now: _Current,
+) -> tuple[DriftCheck, ...]:
+    """Check every column, then what the model makes of them, then the labels."""
+    limits, size, seed = model.drift, stored.contract.reference_entities, config.seed
+    task, features = stored.contract.task, stored.contract.features
+    checks = list(drift.check_columns(reference, now.frame, features, limits, size, seed))
+    if set(stored.contract.inputs) <= set(now.frame.columns):
+        before = reference["mlops_prediction"].to_numpy(float)
+        after = stored.predict(now.frame)
+        kind = "regression"  # a probability is compared as the number it is
+        checks.append(drift.check_values("prediction", before, after, kind, limits, size, seed))
+    if len(now.labels) >= limits.min_rows:
+        before = reference["mlops_label"].to_numpy(float)
+        checks.append(drift.check_values("target", before, now.labels, task, limits, size, seed))
+    return tuple(checks)
+
+
+def _write(config: Config, name: str, page: str) -> str:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    path = Path(config.state) / "reports" / "drift" / name / f"{stamp}.html"
+    files.write_text(path, page)
+    return str(path)
+
+
+def history(config: Config, name: str | None) -> list[Event]:
+    """Return the earlier checks, oldest first."""
+    return tables.events(config, name, ["drift.checked"])
+
+
+def report(config: Config, name: str) -> Path:
+    """Return the newest report of a model.
+
+    Raises:
+        NotFoundError: No check of the model has written one.
+    """
+    for event in reversed(history(config, name)):
+        place = event.details.get("report")
+        if place and Path(place).is_file():
+            return Path(place)
+    raise NotFoundError(
+        f"{name} has no drift report", f"`mlops drift check {name} --report` writes one"
+    )
+
+
+def with_champion(config: Config) -> list[str]:
+    """Return the names of the models that have a champion."""
+    return [name for name in config.models if registry.CHAMPION in registry.aliases(config, name)]

@@ -1,0 +1,198 @@
+"""`predict`: the champion's answer for an entity or a file, logged before it is given."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlops_cli.backends import estimator, feature_store, files, registry, tables
+from mlops_cli.backends.registry import Version
+from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain.columns import json_value, typed
+from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.records import LoggedPrediction
+from mlops_cli.domain.results import Contribution, Prediction
+from mlops_cli.errors import NotFoundError, StaleError
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What scoring a file has made."""
+
+    model: str
+    version: int
+    rows: int
+    output: str
+
+
+@dataclass(frozen=True)
+class _Online:
+    """The latest features of one entity, expired values already missing."""
+
+    entity: str
+    values: Row
+    age: float | None
+    expired: tuple[str, ...]
+
+
+def predict(
+    config: Config, name: str, entities: Sequence[str], explain: bool, strict: bool
+) -> list[Prediction]:
+    """Predict for entities from their latest features, and log each prediction.
+
+    Raises:
+        NotFoundError: There is no champion, or the online store does not know an entity.
+        StaleError: With `strict`, a feature is older than its view's ttl.
+    """
+    model = config.models[name]
+    version = registry.champion(config, name)
+    stored = estimator.load(*registry.files_of(config, version))
+    now = datetime.now(UTC)
+    rows = [_read(model, row, now) for row in _known(config, model, entities)]
+    if strict:
+        _refuse_expired(rows)
+    frame = typed(pd.DataFrame([row.values for row in rows]), stored.contract.features, "online")
+    scores = stored.predict(frame)
+    predictions = [
+        _prediction(version, stored.contract, row, float(score), now)
+        for row, score in zip(rows, scores, strict=True)
+    ]
+    tables.log_predictions(config, [_logged(each, now) for each in predictions])
+    return _explained(stored, frame, predictions) if explain else predictions
+
+
+def predict_file(config: Config, name: str, source: Path, output: Path) -> BatchResult:
+    """Predict for each row of a table, log the predictions, and write them to another table.
+
+    The output has the rows of the input in their order, with `prediction_id`, `prediction`, and
+    for a classification `probability` and `band`. It is written whole or not at all.
+
+    Raises:
+        InputError: A feature column is missing, or a cell is not of its feature's type.
+    """
+    frame = files.read_table(source)
+    version = registry.champion(config, name)
+    stored = estimator.load(*registry.files_of(config, version))
+    features = typed(frame, stored.contract.features, str(source))
+    scores = stored.predict(features)
+    now = datetime.now(UTC)
+    entity = stored.contract.entity
+    entities = frame[entity].astype(str) if entity in frame else [None] * len(frame)
+    records = features.to_dict("records")
+    predictions = [
+        _prediction(version, stored.contract, _Online(who, row, None, ()), float(score), now)
+        for who, row, score in zip(entities, records, scores, strict=True)
+    ]
+    tables.log_predictions(config, [_logged(each, now) for each in predictions])
+    answers = {
+        "prediction_id": [each.prediction_id for each in predictions],
+        "prediction": [each.prediction for each in predictions],
+    }
+    if stored.contract.task == "classification":
+        answers["probability"] = [each.probability for each in predictions]
+    if stored.contract.bands:
+        answers["band"] = [each.band for each in predictions]
+    files.write_frame(output, frame.assign(**answers))
+    details = {"rows": len(frame), "input": source.name, "output": output.name}
+    tables.append(config, "batch.scored", name, version.number, details)
+    return BatchResult(name, version.number, len(frame), str(output))
+
+
+def _known(
+    config: Config, model: ModelConfig, entities: Sequence[str]
+) -> list[tuple[str, dict[str, feature_store.OnlineValue]]]:
+    """Return what the online store knows of each entity; all must be known."""
+    found = feature_store.online(config, model, entities)
+    if unknown := [who for who, row in zip(entities, found, strict=True) if row is None]:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise NotFoundError(
+            f"no {model.entity} {unknown[0]!r}{more} in the online store",
+            "run `mlops features materialize` if it is new",
+        )
+    return [(who, row) for who, row in zip(entities, found, strict=True) if row is not None]
+
+
+def _read(
+    model: ModelConfig, known: tuple[str, dict[str, feature_store.OnlineValue]], now: datetime
+) -> _Online:
+    """Take the values a training row of this moment would have: expired ones are missing."""
+    entity, row = known
+    values: Row = {}
+    expired, ages = [], []
+    for name, online in row.items():
+        ttl = model.feature_views[online.view].ttl
+        age = None if online.event_time is None else now - online.event_time
+        if age is not None and ttl is not None and age > ttl:
+            expired.append(name)
+        values[name] = None if name in expired else online.value
+        if age is not None:
+            ages.append(age.total_seconds())
+    return _Online(entity, values, max(ages), tuple(expired))
+
+
+def _refuse_expired(rows: Sequence[_Online]) -> None:
+    for row in rows:
+        if row.expired:
+            days = (row.age or 0) / 86_400
+            raise StaleError(
+                f"{row.entity}: {row.expired[0]!r} is {days:.0f} days old, older than its ttl"
+                + (f" ({len(row.expired)} features)" if len(row.expired) > 1 else ""),
+                "run `mlops features materialize`, or leave out --strict to treat it as missing",
+            )
+
+
+def _prediction(
+    version: Version, contract: Contract, row: _Online, score: float, now: datetime
+) -> Prediction:
+    classification = contract.task == "classification"
+    return Prediction(
+        prediction_id=str(uuid.uuid4()),
+        model=version.model,
+        version=version.number,
+        entity=row.entity,
+        prediction=float(score >= contract.threshold) if classification else score,
+        probability=score if classification else None,
+        band=contract.band(score),
+        model_age=(now - version.created).total_seconds(),
+        features={
+            name: json_value(row.values[name], spec) for name, spec in contract.features.items()
+        },
+        feature_age_seconds=row.age,
+        expired=row.expired,
+    )
+
+
+def _logged(answer: Prediction, now: datetime) -> LoggedPrediction:
+    return LoggedPrediction(
+        prediction_id=answer.prediction_id,
+        time=now,
+        model=answer.model,
+        version=answer.version,
+        entity=answer.entity,
+        prediction=answer.prediction,
+        probability=answer.probability,
+        features=answer.features,
+        feature_age_seconds=answer.feature_age_seconds,
+    )
+
+
+def _explained(
+    stored: estimator.StoredModel, frame: pd.DataFrame, predictions: Sequence[Prediction]
+) -> list[Prediction]:
+    """Add to each prediction what every feature contributed."""
+    values, bases = stored.contributions(frame)
+    explained = []
+    for answer, row, base in zip(predictions, values, bases, strict=True):
+        parts = [
+            Contribution(name, answer.features[name], float(value))
+            for name, value in zip(stored.contract.inputs, row, strict=True)
+        ]
+        parts.sort(key=lambda part: -abs(part.contribution))
+        explained.append(replace(answer, contributions=tuple(parts), base_value=float(base)))
+    return explained

@@ -1,0 +1,256 @@
+"""`promote`, `approve`, `reject` and `rollback`: who is champion, and why.
+
+Every change holds the model's lock, writes its intent to the audit log before and its outcome
+after, and moves the alias by one upsert. Killed anywhere, the champion is the old one or the new
+one, and the same command run again finishes the job.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from mlops_cli.backends import estimator, files, registry, tables
+from mlops_cli.backends.registry import CHALLENGER, CHAMPION, Version
+from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain import fairness, gates
+from mlops_cli.domain.results import Decision, Gate, Verdict
+from mlops_cli.errors import ConflictError, NotFoundError
+
+WAITING = "mlops.approval"
+PROMOTED = "mlops.promoted"
+
+
+@dataclass(frozen=True)
+class PromotionResult:
+    """The decision on one model's challenger, with the evidence."""
+
+    model: str
+    decision: Decision
+    challenger: int | None
+    champion: int | None
+    """The champion that the challenger was judged against; None for a first champion."""
+    gates: tuple[Gate, ...]
+
+
+@dataclass(frozen=True)
+class ChampionChange:
+    """What approve, reject and rollback did."""
+
+    model: str
+    version: int
+    previous: int | None
+    champion: int | None
+    actor: str
+    reason: str
+    event: int
+
+
+def promote(config: Config, name: str, dry_run: bool = False) -> PromotionResult:
+    """Judge the challenger against the champion, and promote it if every gate passes."""
+    with _lock(config, name):
+        aliases = registry.aliases(config, name)
+        challenger, champion = aliases.get(CHALLENGER), aliases.get(CHAMPION)
+        if challenger is None:
+            return PromotionResult(name, Decision.NO_CHALLENGER, None, champion, ())
+        if challenger == champion:
+            return _finish(config, name, challenger)
+        version = registry.version(config, name, challenger)
+        evidence = _judge(config, name, version, champion)
+        decision = gates.decide(evidence, config.models[name].gates.approval)
+        if not dry_run:
+            _act(config, version, champion, decision, evidence)
+    return PromotionResult(name, decision, challenger, champion, evidence)
+
+
+def _finish(config: Config, name: str, number: int) -> PromotionResult:
+    """Complete a promotion that was killed between the move of the alias and its record."""
+    tables.append(config, "promotion.done", name, number, {"recovered": True})
+    registry.drop_alias(config, name, CHALLENGER)
+    return PromotionResult(name, Decision.PROMOTED, number, number, ())
+
+
+def _judge(
+    config: Config, name: str, challenger: Version, champion: int | None
+) -> tuple[Gate, ...]:
+    """Score both models afresh on the challenger's frozen holdout rows."""
+    model = config.models[name]
+    new = estimator.load(*registry.files_of(config, challenger))
+    rows = pd.read_parquet(new.folder / estimator.HOLDOUT_FILE)
+    old_scores = None
+    if champion is not None:
+        version = registry.version(config, name, champion)
+        old = estimator.load(*registry.files_of(config, version))
+        if problem := _not_comparable(old, new, rows):
+            return (problem,)
+        old_scores = old.predict(rows)
+    return gates.judge(
+        model,
+        rows["mlops_label"].to_numpy(float),
+        new.predict(rows),
+        old_scores,
+        rows["mlops_entity"].to_numpy(),
+        _groups(model, rows),
+        config.seed,
+    )
+
+
+def _not_comparable(
+    old: estimator.StoredModel, new: estimator.StoredModel, rows: pd.DataFrame
+) -> Gate | None:
+    """Say why the champion cannot be judged on the challenger's rows, if it cannot."""
+    if old.contract.holdout != new.contract.holdout:
+        message = "the holdout was changed: the champion may have been trained on these rows"
+        return Gate("evidence", Verdict.INCONCLUSIVE, message)
+    if missing := set(old.contract.inputs) - set(rows.columns):
+        message = f"the champion needs {min(missing)}, which the challenger's rows do not have"
+        return Gate("evidence", Verdict.INCONCLUSIVE, message)
+    return None
+
+
+def _groups(model: ModelConfig, rows: pd.DataFrame) -> dict[str, pd.Series]:
+    return {
+        key: fairness.groups_of(rows[key], protected.bins)
+        for key, protected in model.protected.items()
+        if key in rows
+    }
+
+
+def _act(
+    config: Config,
+    challenger: Version,
+    champion: int | None,
+    decision: Decision,
+    evidence: tuple[Gate, ...],
+) -> None:
+    """Carry the decision out and put it on record, refusals included."""
+    name, number = challenger.model, challenger.number
+    details = {
+        "champion": champion,
+        "gates": [{"name": g.name, "verdict": g.verdict, "message": g.message} for g in evidence],
+        "manifest_digest": challenger.tags["mlops.manifest_digest"],
+    }
+    if decision is Decision.PROMOTED:
+        _move(config, "promotion", name, number, champion, details)
+    elif decision is Decision.APPROVAL_REQUIRED:
+        waiting = {WAITING: f"waiting champion={champion}"}
+        if challenger.tags.get(WAITING) != waiting[WAITING]:
+            tables.append(config, "approval.requested", name, number, details)
+            registry.set_tags(config, name, number, waiting)
+    else:
+        tables.append(config, f"promotion.{decision}", name, number, details)
+
+
+def _move(
+    config: Config,
+    action: str,
+    name: str,
+    number: int,
+    champion: int | None,
+    details: Mapping[str, object],
+) -> int:
+    """Make a version champion and return the number of the event that says so.
+
+    Raises:
+        ConflictError: The champion is not the one that the decision was made against.
+    """
+    tables.append(config, f"{action}.intent", name, number, {"champion": champion})
+    if (now := registry.aliases(config, name).get(CHAMPION)) != champion:
+        raise ConflictError(
+            f"the champion of {name} has moved from {champion} to {now}",
+            "run the command again to decide against the new one",
+        )
+    registry.set_tags(config, name, number, {PROMOTED: datetime.now(UTC).isoformat(), WAITING: ""})
+    registry.set_alias(config, name, CHAMPION, number)
+    if (now := registry.aliases(config, name).get(CHAMPION)) != number:
+        raise ConflictError(f"the champion of {name} is {now} although {number} was promoted")
+    event = tables.append(config, f"{action}.done", name, number, details)
+    if registry.aliases(config, name).get(CHALLENGER) == number:
+        registry.drop_alias(config, name, CHALLENGER)
+    return event.seq
+
+
+def approve(config: Config, name: str, number: int | None, reason: str) -> ChampionChange:
+    """Promote a challenger whose gates have passed and that waits for a person.
+
+    Raises:
+        NotFoundError: Nothing waits for approval.
+        ConflictError: The champion has changed since the gates were judged.
+    """
+    with _lock(config, name):
+        version = _waiting(config, name, number)
+        champion = registry.aliases(config, name).get(CHAMPION)
+        if version.tags[WAITING] != f"waiting champion={champion}":
+            raise ConflictError(
+                f"the champion of {name} has changed since version {version.number} was judged",
+                "run `mlops promote --challenger` again",
+            )
+        estimator.load(*registry.files_of(config, version))
+        details = {"reason": reason, "champion": champion}
+        event = _move(config, "approval", name, version.number, champion, details)
+    return ChampionChange(
+        name, version.number, champion, version.number, tables.actor(), reason, event
+    )
+
+
+def reject(config: Config, name: str, number: int | None, reason: str) -> ChampionChange:
+    """Turn down a challenger that waits for a person; the champion stays."""
+    with _lock(config, name):
+        version = _waiting(config, name, number)
+        champion = registry.aliases(config, name).get(CHAMPION)
+        event = tables.append(config, "approval.rejected", name, version.number, {"reason": reason})
+        registry.set_tags(config, name, version.number, {WAITING: "rejected"})
+        registry.drop_alias(config, name, CHALLENGER)
+    return ChampionChange(
+        name, version.number, champion, champion, tables.actor(), reason, event.seq
+    )
+
+
+def _waiting(config: Config, name: str, number: int | None) -> Version:
+    version = registry.by_alias(config, name, CHALLENGER)
+    if (
+        version is None
+        or not version.tags.get(WAITING, "").startswith("waiting")
+        or number not in {None, version.number}
+    ):
+        asked = f"version {number} of {name}" if number else name
+        raise NotFoundError(
+            f"nothing of {asked} waits for approval",
+            "`mlops promote --challenger` asks for one where gates.approval is true",
+        )
+    return version
+
+
+def rollback(config: Config, name: str, to: int | None, reason: str) -> ChampionChange:
+    """Make an earlier champion champion again: by default the one before this one.
+
+    Raises:
+        NotFoundError: There is no earlier champion, or the version was never one.
+    """
+    with _lock(config, name):
+        champion = registry.aliases(config, name).get(CHAMPION)
+        former = [
+            version
+            for version in registry.versions(config, name)
+            if version.tags.get(PROMOTED) and version.number != champion
+        ]
+        chosen = [v for v in former if to in {None, v.number}]
+        if champion is None or not chosen:
+            wanted = f"version {to} of {name} was never" if to else f"{name} has no earlier"
+            known = ", ".join(str(version.number) for version in former)
+            raise NotFoundError(
+                f"{wanted} champion", f"earlier champions: {known}" if known else None
+            )
+        target = max(chosen, key=lambda version: version.tags[PROMOTED])
+        estimator.load(*registry.files_of(config, target))
+        details = {"reason": reason, "from": champion}
+        event = _move(config, "rollback", name, target.number, champion, details)
+    return ChampionChange(
+        name, target.number, champion, target.number, tables.actor(), reason, event
+    )
+
+
+def _lock(config: Config, name: str) -> AbstractContextManager[None]:
+    return files.lock(config.state, f"model-{name}")
