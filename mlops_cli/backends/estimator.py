@@ -15,7 +15,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig, ModelConfig
-from mlops_cli.domain.columns import encode
+from mlops_cli.domain.columns import encode, typed
 from mlops_cli.domain.contract import Contract
 from mlops_cli.errors import InputError, IntegrityError
 
@@ -151,6 +151,12 @@ class StoredModel:
         if frame.empty:
             raise InputError("there is no row to predict")
         return predict(self.booster, encode(frame, self.contract.inputs), self.contract.inputs)
+
+    def rows(self, file: str) -> pd.DataFrame:
+        """Read the rows kept with the model: REFERENCE_FILE (training) or HOLDOUT_FILE."""
+        kept = pd.read_parquet(self.folder / file)
+        own = [name for name in kept.columns if str(name).startswith("mlops_")]
+        return typed(kept, self.contract.features, file).join(kept[own])
 
     def contributions(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], Vector]:
         """Return exact TreeSHAP values, shape (rows, inputs), and the base value of each row.

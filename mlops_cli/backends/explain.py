@@ -19,6 +19,7 @@ FORMATS = (".png", ".svg")
 
 _MOST_ROWS = 15
 _LONGEST_WORD = 40
+_LONGEST_TITLE = 80
 
 
 def waterfall(
@@ -35,16 +36,16 @@ def waterfall(
         title: A line above the picture.
 
     Raises:
-        InputError: The suffix is another one, or there is no contribution to draw.
+        InputError: The suffix is another one, or no feature contributes anything.
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: unknown kind of picture", f"use {' or '.join(FORMATS)}")
-    if not contributions:
-        raise InputError("there is no contribution to draw")
+    if not any(share for _, _, share in contributions):
+        raise InputError("every contribution is zero: there is nothing to draw")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / f"plot{path.suffix.lower()}"
-        _draw(temporary, _explanation(base_value, contributions), _plain(title))
+        _draw(temporary, _explanation(base_value, contributions), _plain(title, _LONGEST_TITLE))
         temporary.replace(path)
 
 
@@ -61,27 +62,23 @@ def _explanation(
 
 def _draw(path: Path, explanation: shap.Explanation, title: str) -> None:
     """Let SHAP draw into a figure of ours; it knows only pyplot's current one."""
-    settings = {"svg.hashsalt": "mlops", "text.usetex": False}
-    # Only the date and the program's name: the same numbers give the same bytes.
+    # Without date, program and random ids the same numbers give the same bytes.
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    settings = mpl.rc_context({"svg.hashsalt": "mlops", "text.usetex": False})
+    with settings, warnings.catch_warnings():
         # A letter that the font lacks, or bars of no length, is no news for a terminal.
         warnings.simplefilter("ignore")
         figure = plt.figure()
         try:
-            shap.plots.waterfall(explanation, max_display=_MOST_ROWS, show=False)
-            figure.suptitle(title, y=1.0, va="bottom", fontsize=14)
+            axes = shap.plots.waterfall(explanation, max_display=_MOST_ROWS, show=False)
+            axes.set_title(title, pad=12, fontsize=13)
             figure.savefig(path, dpi=110, bbox_inches="tight", metadata=metadata)
         finally:
             plt.close(figure)
 
 
 def _word(value: object) -> str:
-    """Return a feature's value as people read it.
-
-    >>> _word(41.0), _word(0.123456789), _word(True), _word(None), _word(float("nan"))
-    ('41', '0.123457', 'true', 'missing', 'missing')
-    """
+    """Return a feature's value as people read it."""
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return "missing"
     if isinstance(value, bool | np.bool_):
@@ -91,12 +88,8 @@ def _word(value: object) -> str:
     return _plain(str(value))
 
 
-def _plain(text: str) -> str:
-    """Return text on one line, not too long, in which matplotlib finds no formula.
-
-    >>> _plain("cost_$x^2$ ")
-    'cost_\\\\$x^2\\\\$'
-    """
+def _plain(text: str, longest: int = _LONGEST_WORD) -> str:
+    """Return text on one line, not too long, in which matplotlib finds no formula."""
     line = " ".join(text.split())
-    short = line if len(line) <= _LONGEST_WORD else line[: _LONGEST_WORD - 1] + "…"
+    short = line if len(line) <= longest else line[: longest - 1] + "…"
     return short.replace("$", r"\$")

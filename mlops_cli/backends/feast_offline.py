@@ -131,8 +131,9 @@ class PointInTimeOfflineStore(OfflineStore):
             table = _between(read(config, data_source, columns), stamps[0], start_date, end_date)
             keys = _keys(table.select(join_key_columns).to_pandas())
             order = np.lexsort((*(_microseconds(table[s]) for s in reversed(stamps)), keys))
-            last = np.append(keys[order][1:] != keys[order][:-1], True) if len(order) else []
-            return table.take(pa.array(np.sort(order[last]) if len(order) else [], pa.int64()))
+            ends = np.ones(len(order), dtype=bool)
+            ends[:-1] = keys[order][1:] != keys[order][:-1]
+            return table.take(pa.array(np.sort(order[ends]), pa.int64()))
 
         return TableJob(build)
 

@@ -20,7 +20,7 @@ from mlops_cli.config import Config, FeatureViewConfig, ModelConfig
 from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError
 
 # Feast has typeguard instrument its classes, which is half of its import time.
-typeguard.typechecked = lambda target=None, **_: target or (lambda each: each)
+typeguard.typechecked = lambda target=None, **_: target or (lambda each: each)  # type: ignore[assignment]
 # Its SQLite store reads event times as local time.
 os.environ["TZ"] = "UTC"
 time.tzset()

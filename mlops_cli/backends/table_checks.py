@@ -49,7 +49,7 @@ def _findings(
         cases = error.failure_cases
         cases["column"] = cases["column"].fillna(cases["failure_case"]).astype(str)
         grouped = cases.groupby(["column", "check"], sort=False).size()
-        return [TableFinding(table, *map(str, key), int(n)) for key, n in grouped.items()]
+        return [TableFinding(table, str(c), str(rule), int(n)) for (c, rule), n in grouped.items()]
     return []
 
 

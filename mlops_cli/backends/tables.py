@@ -186,7 +186,7 @@ def window(
     if version is not None:
         query = query.where(INFERENCE.c.version == version)
     with _using(config.logs.inference, INFERENCE) as connection:
-        return [_logged(row) for row in connection.execute(query).mappings()]
+        return [_logged(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def prediction(config: Config, prediction_id: str) -> LoggedPrediction | None:
@@ -194,7 +194,7 @@ def prediction(config: Config, prediction_id: str) -> LoggedPrediction | None:
     query = sa.select(INFERENCE).where(INFERENCE.c.prediction_id == prediction_id)
     with _using(config.logs.inference, INFERENCE) as connection:
         row = connection.execute(query).mappings().first()
-    return _logged(row) if row else None
+    return _logged(dict(row)) if row else None
 
 
 def _logged(row: Mapping[str, Any]) -> LoggedPrediction:

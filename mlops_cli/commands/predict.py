@@ -12,7 +12,7 @@ from mlops_cli.errors import InputError
 
 if TYPE_CHECKING:
     from mlops_cli.config import ModelConfig
-    from mlops_cli.services.prediction import Prediction
+    from mlops_cli.domain.results import Prediction
 
 
 def register(app: typer.Typer) -> None:

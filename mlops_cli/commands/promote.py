@@ -68,13 +68,12 @@ def _view(results: "list[PromotionResult]") -> list[object]:
         against = f"champion {result.champion}" if result.champion else "no champion"
         title = f"{result.model}: challenger {result.challenger or '-'} against {against}"
         rows = [
-            (gate.name, gate.verdict, interval(gate.value, gate.low, gate.high), gate.limit,
-             gate.message)
+            (gate.name, gate.verdict, interval(gate.value, gate.low, gate.high), gate.limit)
             for gate in result.gates
-        ]  # fmt: skip
+        ]
         if rows:
-            columns = ("gate", "verdict", "value [95 %]", "limit", "why")
-            parts.append(table(title, columns, rows))
+            parts.append(table(title, ("gate", "verdict", "value [95 %]", "limit"), rows))
+        parts += [f"{gate.name}: {gate.message}" for gate in result.gates if not gate.passed]
         parts.append(f"{result.model}: {str(result.decision).replace('_', ' ')}")
     return parts or ["no model has a challenger"]
 

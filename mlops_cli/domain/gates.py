@@ -1,16 +1,15 @@
 """Whether a challenger may become champion: the conditions, the evidence for each, the decision.
 
 Challenger and champion are compared on the same held-out rows, and a difference counts only as far
-as its interval does: of two equal models, a plain "better by 0.02" on 200 rows promotes one in five.
+as its interval does: with equal models, a plain "better by 0.02" on 200 rows promotes one in five.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import ceil, isnan
 
 import numpy as np
 
-from mlops_cli.config.model import ModelConfig
+from mlops_cli.config.model import GatesConfig, ModelConfig
 from mlops_cli.domain.fairness import assess
 from mlops_cli.domain.metrics import METRICS, Array
 from mlops_cli.domain.resampling import intervals, paired_difference
@@ -71,11 +70,6 @@ def judge(
     """
     if shortage := _shortage(config, np.asarray(truth), np.asarray(entities)):
         return (Gate("evidence", Verdict.INCONCLUSIVE, shortage),)
-    case = _Case(config, truth, challenger, champion, entities, seed)
-    gates = case.floors()
-    if champion is not None:
-        gates.append(_improvement(case, config.metric))
-        gates += [_not_worse(case, name, loss) for name, loss in config.gates.not_worse.items()]
     gaps = assess(
         config.task,
         truth,
@@ -88,7 +82,11 @@ def judge(
         threshold=config.threshold,
         seed=seed,
     )
-    return (*gates, *map(_fairness, gaps))
+    return (
+        *_floors(config, truth, challenger, entities, seed),
+        *_comparisons(config, truth, challenger, champion, entities, seed),
+        *map(_fairness, gaps),
+    )
 
 
 def _shortage(config: ModelConfig, truth: Array, entities: Array) -> str | None:
@@ -104,42 +102,36 @@ def _shortage(config: ModelConfig, truth: Array, entities: Array) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Case:
-    """What the gates are judged on."""
+def _floors(
+    config: ModelConfig, truth: Array, challenger: Array, entities: Array, seed: int
+) -> list[Gate]:
+    """Return one gate for each floor."""
+    if not config.gates.floor:
+        return []
+    found = intervals(config.task, truth, challenger, entities, config.threshold, seed)
+    return [_floor(name, found[name], limit) for name, limit in config.gates.floor.items()]
 
-    config: ModelConfig
-    truth: Array
-    challenger: Array
-    champion: Array | None
-    entities: Array
-    seed: int
 
-    def difference(self, metric: str) -> Interval:
-        """Return how much better the challenger is, positive whatever the metric's direction."""
-        return paired_difference(
-            metric,
-            self.truth,
-            self.challenger,
-            self.champion,
-            self.entities,
-            self.config.threshold,
-            self.seed,
-        )
-
-    def floors(self) -> list[Gate]:
-        """Return one gate for each floor."""
-        if not self.config.gates.floor:
-            return []
-        found = intervals(
-            self.config.task,
-            self.truth,
-            self.challenger,
-            self.entities,
-            self.config.threshold,
-            self.seed,
-        )
-        return [_floor(name, found[name], limit) for name, limit in self.config.gates.floor.items()]
+def _comparisons(
+    config: ModelConfig,
+    truth: Array,
+    challenger: Array,
+    champion: Array | None,
+    entities: Array,
+    seed: int,
+) -> list[Gate]:
+    """Return the gates that compare with the champion; none where there is none."""
+    if champion is None:
+        return []
+    gates, rows = config.gates, len(truth)
+    found = {
+        name: paired_difference(name, truth, challenger, champion, entities, config.threshold, seed)
+        for name in (config.metric, *gates.not_worse)
+    }
+    return [
+        _improvement(gates, config.metric, found[config.metric], rows),
+        *(_not_worse(name, loss, found[name], rows) for name, loss in gates.not_worse.items()),
+    ]
 
 
 def _gate(name: str, found: Interval, limit: float, verdict: Verdict, message: str) -> Gate:
@@ -162,7 +154,7 @@ def _floor(metric: str, found: Interval, limit: float) -> Gate:
     return _gate(f"floor:{metric}", found, limit, Verdict.PASS if met else Verdict.FAIL, message)
 
 
-def _improvement(case: _Case, metric: str) -> Gate:
+def _improvement(gates: GatesConfig, metric: str, found: Interval, rows: int) -> Gate:
     """Ask whether the challenger is better than the champion by more than `min_improvement`.
 
     PASS if the lower bound of the paired difference exceeds it. FAIL if the upper bound does not,
@@ -170,15 +162,13 @@ def _improvement(case: _Case, metric: str) -> Gate:
     that size and did not. Otherwise the rows are too few, and the message says how many it takes:
     n (half width / detectable)^2, as intervals shrink with the root of n.
     """
-    limit, detectable = case.config.gates.min_improvement, case.config.gates.detectable
-    found = case.difference(metric)
+    limit, detectable = gates.min_improvement, gates.detectable
     shown = f"{metric} is better by {found.value:.4g} {_between(found)}"
     if found.low > limit:
         verdict, message = Verdict.PASS, f"{shown}, more than {limit:.4g}"
     elif found.high <= limit or found.half_width <= detectable:
         verdict, message = Verdict.FAIL, f"{shown}, not shown to be more than {limit:.4g}"
     else:
-        rows = len(case.truth)
         needed = _rows_needed(rows, found.half_width / detectable)
         verdict = Verdict.INCONCLUSIVE
         message = f"{shown}: {rows:,} rows cannot tell, about {needed} rows could"
@@ -194,13 +184,12 @@ def _rows_needed(rows: int, shrink: float) -> str:
     return "no number of" if isnan(shrink) else f"{ceil(rows * shrink**2):,}"
 
 
-def _not_worse(case: _Case, metric: str, margin: float) -> Gate:
+def _not_worse(metric: str, margin: float, found: Interval, rows: int) -> Gate:
     """Ask whether the challenger loses at most `margin` (non-inferiority).
 
     PASS if the lower bound of the paired difference is above -margin, FAIL if the upper bound is
     below it, else INCONCLUSIVE.
     """
-    found = case.difference(metric)
     shown = f"{metric} is better by {found.value:.4g} {_between(found)}"
     if found.low > -margin:
         verdict, message = Verdict.PASS, f"{shown}: a loss of {margin:.4g} is ruled out"
@@ -208,7 +197,7 @@ def _not_worse(case: _Case, metric: str, margin: float) -> Gate:
         verdict, message = Verdict.FAIL, f"{shown}: the loss is over {margin:.4g}"
     else:
         verdict = Verdict.INCONCLUSIVE
-        message = f"{shown}: {len(case.truth):,} rows cannot rule out a loss of {margin:.4g}"
+        message = f"{shown}: {rows:,} rows cannot rule out a loss of {margin:.4g}"
     return _gate(f"not_worse:{metric}", found, -margin, verdict, message)
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from mlops_cli.backends import estimator, registry, tables
 from mlops_cli.config import Config
 from mlops_cli.domain import chain, fairness
@@ -56,7 +54,7 @@ def bias(config: Config, name: str, number: int | None) -> BiasResult:
     model = config.models[name]
     version = registry.version(config, name, number) if number else registry.champion(config, name)
     stored = estimator.load(*registry.files_of(config, version))
-    rows = pd.read_parquet(stored.folder / estimator.HOLDOUT_FILE)
+    rows = stored.rows(estimator.HOLDOUT_FILE)
     gaps = fairness.assess(
         model.task,
         rows["mlops_label"].to_numpy(float),

@@ -83,7 +83,7 @@ def check(
     model = config.models[name]
     version = registry.champion(config, name)
     stored = estimator.load(*registry.files_of(config, version))
-    reference = pd.read_parquet(stored.folder / estimator.REFERENCE_FILE)
+    reference = stored.rows(estimator.REFERENCE_FILE)
     now = _from_file(stored, current) if current else _from_log(config, name, stored, days)
     conclusive = now.window.rows >= model.drift.min_rows
     checks = _compare(config, model, stored, reference, now) if conclusive else ()

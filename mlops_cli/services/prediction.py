@@ -35,7 +35,7 @@ class BatchResult:
 class _Online:
     """The latest features of one entity, expired values already missing."""
 
-    entity: str
+    entity: str | None
     values: Row
     age: float | None
     expired: tuple[str, ...]
@@ -84,13 +84,13 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     now = datetime.now(UTC)
     entity = stored.contract.entity
     entities = frame[entity].astype(str) if entity in frame else [None] * len(frame)
-    records = features.to_dict("records")
+    records: list[Row] = [dict(row) for row in features.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
         _prediction(version, stored.contract, _Online(who, row, None, ()), float(score), now)
         for who, row, score in zip(entities, records, scores, strict=True)
     ]
     tables.log_predictions(config, [_logged(each, now) for each in predictions])
-    answers = {
+    answers: dict[str, list[Any]] = {
         "prediction_id": [each.prediction_id for each in predictions],
         "prediction": [each.prediction for each in predictions],
     }

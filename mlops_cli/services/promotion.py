@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlops_cli.backends import estimator, files, registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION, Version
@@ -78,7 +80,7 @@ def _judge(
     """Score both models afresh on the challenger's frozen holdout rows."""
     model = config.models[name]
     new = estimator.load(*registry.files_of(config, challenger))
-    rows = pd.read_parquet(new.folder / estimator.HOLDOUT_FILE)
+    rows = new.rows(estimator.HOLDOUT_FILE)
     old_scores = None
     if champion is not None:
         version = registry.version(config, name, champion)
@@ -110,7 +112,7 @@ def _not_comparable(
     return None
 
 
-def _groups(model: ModelConfig, rows: pd.DataFrame) -> dict[str, pd.Series]:
+def _groups(model: ModelConfig, rows: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
     return {
         key: fairness.groups_of(rows[key], protected.bins)
         for key, protected in model.protected.items()

@@ -1,0 +1,6 @@
+"""Whether current data still look like the training data: verdicts that noise does not trigger."""
+
+from mlops_cli.domain.drift.columns import check_columns
+from mlops_cli.domain.drift.values import check_values
+
+__all__ = ["check_columns", "check_values"]
