@@ -89,7 +89,10 @@ def read_table(path: Path) -> pd.DataFrame:
         InputError: The file is empty, malformed, damaged or of an unknown kind.
     """
     if not path.is_file():
-        raise NotFoundError(f"no file {path}", "check the path; `mlops init` writes sample data")
+        raise NotFoundError(
+            f"no file {path}",
+            "check the path, or bring data: `mlops features import`, `mlops features generate`",
+        )
     readers = dict(zip(FORMATS, (_read_parquet, _read_csv, _read_jsonl), strict=True))
     reader = readers.get(path.suffix.lower())
     if reader is None:

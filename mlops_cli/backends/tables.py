@@ -133,7 +133,12 @@ def chain_rows(config: Config) -> list[tuple[int, str, bytes, str]]:
     """Return every row of the audit log as it is stored: seq, previous, body, hash."""
     with _using(config.logs.audit, AUDIT) as connection:
         rows = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.seq)).all()
-    return [(row.seq, row.previous, bytes(row.body), row.hash) for row in rows]
+    return [(row.seq, str(row.previous), _bytes(row.body), str(row.hash)) for row in rows]
+
+
+def _bytes(body: object) -> bytes:
+    """Return a stored body; whoever tampers with SQLite may have left text in place of bytes."""
+    return body if isinstance(body, bytes) else str(body).encode()
 
 
 def events(config: Config, model: str | None = None, actions: Sequence[str] = ()) -> list[Event]:

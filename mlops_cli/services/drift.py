@@ -154,9 +154,13 @@ def _compare(
     now: _Current,
 ) -> tuple[DriftCheck, ...]:
     """Check every column, then what the model makes of them, then the labels."""
-    limits, size, seed = model.drift, stored.contract.reference_entities, config.seed
+    size, seed = stored.contract.reference_entities, config.seed
     task, features = stored.contract.task, stored.contract.features
-    checks = list(drift.check_columns(reference, now.frame, features, limits, size, seed))
+    # One family of tests: the columns, the prediction and the target share alpha equally.
+    each = model.drift.alpha / (len(features) + 2)
+    columns = model.drift.model_copy(update={"alpha": each * len(features)})
+    limits = model.drift.model_copy(update={"alpha": each})
+    checks = list(drift.check_columns(reference, now.frame, features, columns, size, seed))
     if set(stored.contract.inputs) <= set(now.frame.columns):
         before = reference["mlops_prediction"].to_numpy(float)
         after = stored.predict(now.frame)

@@ -56,7 +56,7 @@ class Fitted:
     losses: tuple[float, ...]
     cross_validation: dict[str, float]
     scores: Vector
-    """Predictions for all rows of the training set, the held out ones included."""
+    """Predictions for rows the model has not seen: out of fold where it was trained on them."""
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,14 @@ def _fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     scored = [
         metrics.evaluate(model.task, labels, each.out_of_fold, model.threshold) for each in repeats
     ]
+    scores = estimator.predict(booster, matrix, model.inputs)
+    scores[~data.held] = repeats[0].out_of_fold
     return Fitted(
         booster=booster,
         params={**best, "rounds": rounds},
         losses=tuple(losses),
         cross_validation={key: float(np.mean([s[key] for s in scored])) for key in scored[0]},
-        scores=estimator.predict(booster, matrix, model.inputs),
+        scores=scores,
     )
 
 
@@ -249,6 +251,8 @@ def _write_rows(
 ) -> None:
     """Keep what later decisions need: training rows for drift checks, held out rows for the gates.
 
+    Predictions are those for unseen rows: a model is surer of what it was trained on, and new
+    predictions would seem to have drifted from that.
     Entities are kept as numbers: enough to resample by, nothing to recognise anybody by.
     """
     frame = data.frame.assign(

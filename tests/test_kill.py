@@ -1,0 +1,171 @@
+"""kill -9 at every durable step: the champion is the old one or the new one, nothing is lost.
+
+A step is killed from inside: a child process runs the command with one backend function replaced
+by one that dies before or after doing its work.
+"""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from running import Mlops, build, quietly
+
+from mlops_cli.backends import registry
+from mlops_cli.config import load_config
+
+CHILD = """
+import os, signal, sys
+from mlops_cli.main import main
+import mlops_cli.backends.{module} as module
+
+original, calls = module.{function}, 0
+
+def dying(*args, **options):
+    global calls
+    calls += 1
+    if calls == {call} and "{moment}" == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = original(*args, **options)
+    if calls == {call} and "{moment}" == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+module.{function} = dying
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_and_kill(folder: Path, step: str, *arguments: str) -> None:
+    """Run a command that dies at a step such as `after registry.set_alias 1`."""
+    moment, place, call = step.split()
+    module, function = place.split(".")
+    code = CHILD.format(module=module, function=function, moment=moment, call=call)
+    child = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, check=False
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+
+
+def champion(mlops: Mlops) -> int | None:
+    listed = mlops("models", "list", "--json")
+    (number,) = [m["champion"] for m in listed.data["models"] if m["name"] == "heart_disease"]
+    return None if number is None else int(number)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a feeble champion, version 1, and a better challenger, version 2."""
+    folder = build(tmp_path_factory.mktemp("killed"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLOPS_MODELS__HEART_DISEASE__SEARCH__MAX_ROUNDS", "1")
+        quietly(folder, "train", "heart_disease")
+    quietly(folder, "promote", "heart_disease", "--challenger")
+    quietly(folder, "train", "heart_disease")
+    return folder
+
+
+@pytest.fixture
+def again(killed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with version 1 champion and version 2 challenger, whatever happened before."""
+    monkeypatch.chdir(killed)
+    config = load_config(killed / "config.yaml")
+    registry.set_alias(config, "heart_disease", "champion", 1)
+    registry.set_alias(config, "heart_disease", "challenger", 2)
+    return killed
+
+
+@pytest.mark.parametrize(
+    ("step", "champions"),
+    [
+        ("before tables.append 1", {1}),
+        ("after tables.append 1", {1}),
+        ("before registry.set_alias 1", {1}),
+        ("after registry.set_alias 1", {2}),
+        ("after tables.append 2", {2}),
+    ],
+)
+def test_killed_promotion(again: Path, mlops: Mlops, step: str, champions: set[int]) -> None:
+    run_and_kill(again, step, "promote", "heart_disease", "--challenger")
+    assert champion(mlops) in champions
+    assert mlops("audit", "verify").code == 0
+
+    finished = mlops("promote", "heart_disease", "--challenger", "--json")
+    assert (finished.code, finished.data["results"][0]["decision"]) == (0, "promoted")
+    assert champion(mlops) == 2
+    last = mlops("audit", "log", "--last", "1", "--json").data["events"][0]
+    assert (last["action"], last["version"]) == ("promotion.done", 2)
+
+
+@pytest.mark.parametrize(
+    ("step", "champions"),
+    [("before registry.set_alias 1", {2}), ("after registry.set_alias 1", {1})],
+)
+def test_killed_rollback(again: Path, mlops: Mlops, step: str, champions: set[int]) -> None:
+    assert mlops("promote", "heart_disease", "--challenger").code == 0
+    back = ("rollback", "heart_disease", "--to", "1", "--reason", "test")
+    run_and_kill(again, step, *back)
+    assert champion(mlops) in champions
+    assert mlops("audit", "verify").code == 0
+    mlops(*back)
+    assert champion(mlops) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "after search.minimise 1",
+        "after registry.store_model 1",
+        "before registry.create_version 1",
+        "after registry.create_version 1",
+    ],
+)
+def test_killed_training(again: Path, mlops: Mlops, step: str) -> None:
+    run_and_kill(again, step, "train", "heart_disease")
+    assert champion(mlops) == 1
+    assert mlops("audit", "verify").code == 0
+
+    trained = mlops("train", "heart_disease", "--json")
+    assert (trained.code, trained.data["alias"]) == (0, "challenger")
+    assert champion(mlops) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "logged"),
+    [("before tables.log_predictions 1", 0), ("after tables.log_predictions 1", 1)],
+)
+def test_killed_prediction(again: Path, mlops: Mlops, step: str, logged: int) -> None:
+    predict = ("predict", "heart_disease", "PT000001")
+    assert mlops(*predict).code == 0
+    before = predictions(again)
+    run_and_kill(again, step, *predict)
+    assert predictions(again) == before + logged
+    assert mlops(*predict).code == 0
+    assert predictions(again) == before + logged + 1
+    assert champion(mlops) == 1
+
+
+def test_sigterm_closes_the_run_and_says_so(again: Path, mlops: Mlops) -> None:
+    """MLflow itself leaves a run that gets SIGTERM RUNNING for ever."""
+    code = CHILD.replace("signal.SIGKILL", "signal.SIGTERM").format(
+        module="search", function="minimise", call=1, moment="after"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, "train", "heart_disease", "--json"],
+        cwd=again,
+        capture_output=True,
+        check=False,
+    )
+    assert child.returncode == 143
+    assert json.loads(child.stdout)["error"]["code"] == "terminated"
+    with sqlite3.connect(again / ".mlops/mlflow.db") as runs:
+        newest = runs.execute("SELECT status FROM runs ORDER BY start_time DESC").fetchone()
+    assert newest == ("FAILED",)
+
+
+def predictions(folder: Path) -> int:
+    with sqlite3.connect(folder / ".mlops/inference.db") as log:
+        return int(log.execute("SELECT count(*) FROM inference_log").fetchone()[0])
