@@ -9,7 +9,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from mlops_cli.config.model import DriftConfig, FeatureConfig
+from mlops_cli.config.features import FeatureConfig
+from mlops_cli.config.limits import DriftConfig
 from mlops_cli.domain.drift import check_columns
 
 REFERENCE = 10_000

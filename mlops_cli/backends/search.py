@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hyperopt import STATUS_OK, Trials, fmin, hp, space_eval, tpe
 
-from mlops_cli.config.model import DimensionConfig
+from mlops_cli.config.training import DimensionConfig
 
 Params = dict[str, float | int]
 

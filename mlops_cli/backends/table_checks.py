@@ -10,7 +10,7 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from mlops_cli.config import FeatureConfig
-from mlops_cli.config.model import Task
+from mlops_cli.config.tasks import Task
 from mlops_cli.domain.results import TableFinding
 
 

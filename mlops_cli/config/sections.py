@@ -5,7 +5,9 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from mlops_cli.config.model import FeatureViewConfig, ModelConfig, Section
+from mlops_cli.config.features import FeatureViewConfig
+from mlops_cli.config.model import ModelConfig
+from mlops_cli.config.section import Section
 from mlops_cli.config.values import Integer, Name, Place
 
 

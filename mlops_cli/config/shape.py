@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from mlops_cli.config.model import Section
+from mlops_cli.config.section import Section
 from mlops_cli.config.sections import Config
 from mlops_cli.config.yaml_source import KeyPath
 

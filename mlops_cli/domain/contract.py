@@ -4,7 +4,9 @@ import hashlib
 from typing import Self
 
 from mlops_cli.config import FeatureConfig, ModelConfig
-from mlops_cli.config.model import HoldoutConfig, Section, Task
+from mlops_cli.config.section import Section
+from mlops_cli.config.tasks import Task
+from mlops_cli.config.training import HoldoutConfig
 
 
 class Contract(Section):

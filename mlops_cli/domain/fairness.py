@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_cli.config.model import Task
+from mlops_cli.config.tasks import Task
 from mlops_cli.domain.metrics import Array, Matrix, Vector, checked, ratio
 from mlops_cli.domain.resampling import percentiles, weight_chunks
 from mlops_cli.domain.results import FairnessGap, GroupValue, Interval, Verdict

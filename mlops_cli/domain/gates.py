@@ -9,7 +9,8 @@ from math import ceil, isnan
 
 import numpy as np
 
-from mlops_cli.config.model import GatesConfig, ModelConfig
+from mlops_cli.config.limits import GatesConfig
+from mlops_cli.config.model import ModelConfig
 from mlops_cli.domain.fairness import assess
 from mlops_cli.domain.metrics import METRICS, Array
 from mlops_cli.domain.resampling import intervals, paired_difference

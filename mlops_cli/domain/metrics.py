@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_cli.config.model import TASK_METRICS, Metric, Task
+from mlops_cli.config.tasks import TASK_METRICS, Metric, Task
 from mlops_cli.errors import InputError
 
 Array = npt.NDArray[Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from mlops_cli.config.model import TASK_METRICS, Task
+from mlops_cli.config.tasks import TASK_METRICS, Task
 from mlops_cli.domain.metrics import METRICS, Array, Matrix, Vector, checked
 from mlops_cli.domain.results import Interval
 from mlops_cli.domain.split import Codes, entity_codes

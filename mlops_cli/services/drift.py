@@ -164,8 +164,9 @@ def _compare(
     if set(stored.contract.inputs) <= set(now.frame.columns):
         before = reference["mlops_prediction"].to_numpy(float)
         after = stored.predict(now.frame)
-        kind = "regression"  # a probability is compared as the number it is
-        checks.append(drift.check_values("prediction", before, after, kind, limits, size, seed))
+        # A probability is compared as the number it is.
+        found = drift.check_values("prediction", before, after, "regression", limits, size, seed)
+        checks.append(found)
     if len(now.labels) >= limits.min_rows:
         before = reference["mlops_label"].to_numpy(float)
         checks.append(drift.check_values("target", before, now.labels, task, limits, size, seed))

@@ -127,7 +127,7 @@ def test_value_of_a_variable_is_not_expanded(write):
 
 @pytest.mark.parametrize(
     "variable",
-    ["MLOPS_CONFIG", "MLOPS_ACTOR", "MLOPS_DATA_DIR", "MLOPS_JSON", "MLFLOW_URI", "mlops_seed"],
+    ["MLOPS_CONFIG", "MLOPS_ACTOR", "MLOPS_DATA_DIR", "MLOPS_DEBUG", "MLFLOW_URI", "mlops_seed"],
 )
 def test_other_variables_are_ignored(write, variable):
     assert load_config(write(), {variable: "x"}) == load_config(write(), {})
@@ -145,7 +145,7 @@ def test_other_variables_are_ignored(write, variable):
         (
             "MLOPS_",
             "",
-            "known: ACTOR, CONFIG, DATA_DIR, FEATURE_STORE, JSON, LOGS, MODELS, PROJECT, SEED, "
+            "known: ACTOR, CONFIG, DATA_DIR, DEBUG, FEATURE_STORE, LOGS, MODELS, PROJECT, SEED, "
             "STATE, TRACKING",
         ),
     ],

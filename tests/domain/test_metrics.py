@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from mlops_cli.config.model import TASK_METRICS
+from mlops_cli.config.tasks import TASK_METRICS
 from mlops_cli.domain.metrics import METRICS, checked, evaluate
 from mlops_cli.errors import InputError
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_cli.config.model import TASK_METRICS
+from mlops_cli.config.tasks import TASK_METRICS
 from mlops_cli.domain.metrics import METRICS, evaluate
 from mlops_cli.domain.resampling import (
     CELLS,

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-from mlops_cli.config.model import DriftConfig, FeatureConfig
+from mlops_cli.config.features import FeatureConfig
+from mlops_cli.config.limits import DriftConfig
 from mlops_cli.domain.drift.distances import Limits
 from mlops_cli.domain.drift.values import compare_numbers, compare_words
 from mlops_cli.domain.fairness import spelled

@@ -5,7 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from mlops_cli.config.model import DriftConfig, Task
+from mlops_cli.config.limits import DriftConfig
+from mlops_cli.config.tasks import Task
 from mlops_cli.domain.drift.distances import Distance, Limits, jensen_shannon, wasserstein
 from mlops_cli.domain.metrics import Array, Vector
 from mlops_cli.domain.results import DriftCheck

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_cli.config.model import Task
+from mlops_cli.config.tasks import Task
 
 Floats = npt.NDArray[np.float64]
 Column = npt.NDArray[Any]

@@ -1,0 +1,78 @@
+"""Features, the tables they come from, and labels."""
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from mlops_cli.config.section import Section
+from mlops_cli.config.values import Column, Duration, Name, Number, Place
+
+FeatureType = Literal["int", "float", "bool", "category"]
+
+
+class FeatureConfig(Section):
+    """One column that a model may look at."""
+
+    type: FeatureType = Field(description="int, float, bool or category (a closed list of words)")
+    range: tuple[Number, Number] | None = Field(
+        None, description="lowest and highest plausible value, both allowed"
+    )
+    categories: tuple[str, ...] = Field(
+        (), description="the words a category may take, in a fixed order"
+    )
+    unit: str = Field("", description="unit of measurement, for people")
+    description: str = Field("", description="what the column means, in words for people")
+    input: bool = Field(
+        True, description="false: kept for fairness and drift only, never shown to the model"
+    )
+    required: bool = Field(
+        False, description="true: a missing value is a finding of `features validate`"
+    )
+
+    @model_validator(mode="after")
+    def _type_fits(self) -> Self:
+        if (self.type == "category") != bool(self.categories):
+            raise ValueError("categories belong to type category, which needs them")
+        if len(set(self.categories)) != len(self.categories):
+            raise ValueError("a category is listed twice")
+        if self.range is not None and (
+            self.type in {"category", "bool"} or self.range[0] > self.range[1]
+        ):
+            raise ValueError("range is [lowest, highest] and belongs to type int or float")
+        return self
+
+
+class FeatureViewConfig(Section):
+    """A table of feature values over time, as Feast knows it."""
+
+    source: Place | None = Field(
+        None, description="Parquet file; needed unless feature_store.repo defines the view"
+    )
+    timestamp: Column = Field(
+        "event_timestamp", description="column with the time from which a row's values hold"
+    )
+    created: Column | None = Field(
+        None, description="column with the time at which a row was written"
+    )
+    ttl: Duration | None = Field(
+        None, description="age beyond which a value counts as unknown, as 45d; none: for ever"
+    )
+    description: str = Field("", description="what the table holds, in words for people")
+    features: dict[Name, FeatureConfig] = Field(min_length=1, description="the columns, by name")
+
+
+class LabelsConfig(Section):
+    """Where the truth comes from."""
+
+    source: Place = Field(description="Parquet file: entity, time of prediction, label")
+    column: Column = Field(
+        description="the label: 0 or 1 for classification, a number for regression"
+    )
+    timestamp: Column = Field(
+        "event_timestamp",
+        description="column with the time of prediction: features are those known then",
+    )
+    delay: Duration = Field(
+        timedelta(0), description="how long after the prediction the label is known"
+    )

@@ -1,0 +1,80 @@
+"""The limits a model is held to: fairness, promotion gates, drift."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from mlops_cli.config.section import Section
+from mlops_cli.config.tasks import FairnessMetric, Metric
+from mlops_cli.config.values import Integer, Number
+
+
+class ProtectedConfig(Section):
+    """An attribute across whose groups a model must not differ."""
+
+    bins: tuple[Number, ...] = Field(
+        (), description="limits between groups, for a number: [45, 60] makes three groups"
+    )
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.bins) != sorted(set(self.bins)):
+            raise ValueError("bins must ascend")
+        return self
+
+
+class FairnessConfig(Section):
+    """The gaps between groups that are tolerated."""
+
+    metrics: tuple[FairnessMetric, ...] | None = Field(
+        None, description="default: equal_opportunity (classification), mae (regression)"
+    )
+    limit: Number = Field(
+        0.2, gt=0, description="largest tolerated gap between two groups, in the metric's unit"
+    )
+    min_group_rows: Integer = Field(
+        30, ge=1, description="groups with fewer rows are 'not enough data', not a pass"
+    )
+
+
+class GatesConfig(Section):
+    """What a challenger must show before it becomes champion."""
+
+    floor: dict[Metric, Number] = Field(
+        default_factory=dict, description="worst acceptable value on the holdout, by metric"
+    )
+    min_improvement: Number = Field(
+        0.0,
+        ge=0,
+        description="lower bound of the paired difference in the primary metric must exceed this",
+    )
+    detectable: Number = Field(
+        0.02,
+        gt=0,
+        description="an interval wider than +- this cannot tell: inconclusive rather than refused",
+    )
+    not_worse: dict[Metric, Number] = Field(
+        default_factory=dict,
+        description="secondary metrics and the loss tolerated in each (non-inferiority margin)",
+    )
+    approval: bool = Field(
+        False, description="true: a person has to approve after the gates have passed"
+    )
+
+
+class DriftConfig(Section):
+    """When a change between training data and current data is an alarm."""
+
+    alpha: Number = Field(
+        0.05, gt=0, lt=0.5, description="family-wise false alarm rate over all columns"
+    )
+    min_effect: Number = Field(
+        0.1, ge=0, description="smaller distances are no drift, however significant"
+    )
+    min_rows: Integer = Field(100, ge=20, description="fewer current rows: inconclusive")
+    missing_jump: Number = Field(
+        0.05, ge=0, le=1, description="rise in the share of missing values that matters"
+    )
+    range_jump: Number = Field(
+        0.01, ge=0, le=1, description="rise in the share of values out of range that matters"
+    )
