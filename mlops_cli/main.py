@@ -122,7 +122,7 @@ def _print_view(view: Any) -> None:
 
     console = Console(highlight=False, soft_wrap=False)
     for part in view if isinstance(view, list) else [view]:
-        console.print(part, markup=False)
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
 
 
 def _usage(given: Sequence[str], as_json: bool, error: TyperException) -> int:

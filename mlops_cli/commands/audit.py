@@ -25,8 +25,11 @@ def log(
     from mlops_cli.services import audit
 
     events = audit.log(session.config, model, last)
-    rows = [(e.seq, e.time[:19], e.actor, e.action, e.model, e.version, e.hash[:8]) for e in events]
-    columns = ("seq", "time", "actor", "action", "model", "version", "hash")
+    rows = [
+        (e.seq, f"{e.time[:10]} {e.time[11:19]}", e.actor, e.action, e.model, e.version)
+        for e in events
+    ]
+    columns = ("seq", "time (UTC)", "actor", "action", "model", "version")
     return Answer({"events": events}, lambda: table("Audit log", columns, rows))
 
 

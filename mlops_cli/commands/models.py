@@ -34,7 +34,7 @@ def show(session: Session, model: ModelArgument) -> Answer:
         (
             each.number,
             ", ".join(each.aliases),
-            each.created.isoformat(timespec="minutes"),
+            f"{each.created:%Y-%m-%d %H:%M}",
             each.metrics.get(metric),
             "waiting" if each.waiting else None,
             each.run_id,
@@ -62,6 +62,8 @@ def history(session: Session, model: ModelArgument) -> Answer:
         }
         for each in models.history(session.config, model)
     ]
-    columns = ("time", "actor", "action", "from", "to", "reason")
-    rows = [tuple(each.values()) for each in found]
+    columns = ("time (UTC)", "actor", "action", "from", "to", "reason")
+    rows = [
+        (f"{each['time'][:10]} {each['time'][11:16]}", *list(each.values())[1:]) for each in found
+    ]
     return Answer({"events": found}, lambda: table(model, columns, rows))

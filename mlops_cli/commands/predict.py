@@ -98,7 +98,7 @@ def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
         largest = max(abs(part.contribution) for part in answer.contributions)
         rows = [
             (
-                model.features[part.feature].description or part.feature,
+                part.feature.replace("_", " "),
                 _with_unit(part.value, model.features[part.feature].unit),
                 f"{part.contribution:+.3f}",
                 bar(part.contribution, largest),
@@ -106,11 +106,13 @@ def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
             for part in answer.contributions
         ]
         scale = "log odds" if answer.probability is not None else "margin"
-        columns = ("feature", "value is", f"adds to the {scale}", "")
-        base = number(answer.base_value)
-        parts.append(table(f"Why (starting from {base})", columns, rows))
+        base = f"{answer.base_value:+.3f}"
+        parts.append(table("Why", ("feature", "is", "adds", ""), rows))
+        parts.append(f"on the scale of {scale}, starting from {base}\n")
     return parts
 
 
-def _with_unit(value: object, unit: str) -> str | None:
-    return None if value is None else f"{value} {unit}".strip()
+def _with_unit(value: object, unit: str) -> str:
+    if value is None:
+        return "missing"
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value} {unit}".strip()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlops_cli.commands.session import Answer, Session, command
-from mlops_cli.commands.views import table
+from mlops_cli.commands.views import age, table
 from mlops_cli.errors import ExitCode
 
 
@@ -50,24 +50,20 @@ def status(
         raise InputError(f"--max-age: {error}") from error
     states = models.status(session.config, limit)
     overdue = [state for state in states if state.overdue]
-    columns = (
-        "model", "champion", "challenger", "approval", "drift", "checked", "features", "overdue",
-    )  # fmt: skip
     rows = [
         (
             state.name,
             state.champion,
-            state.challenger,
-            "waiting" if state.waiting else None,
-            state.drift,
-            state.drift_age,
-            state.features_age,
-            ", ".join(state.overdue),
+            f"{state.challenger} waits for approval" if state.waiting else state.challenger,
+            f"{state.drift}, {age(state.drift_age)} ago" if state.drift else "never checked",
+            f"{age(state.features_age)} ago" if state.features_age else "never",
         )
         for state in states
     ]
+    columns = ("model", "champion", "challenger", "drift", "features online")
+    late = [f"overdue: {state.name} {job}" for state in overdue for job in state.overdue]
     return Answer(
         {"models": states},
-        lambda: table(session.config.project, columns, rows),
+        lambda: [table(session.config.project, columns, rows), *late],
         ExitCode.STALE if overdue else ExitCode.OK,
     )

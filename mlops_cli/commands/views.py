@@ -8,17 +8,18 @@ NUMERIC = {"rows", "n", "version", "value", "limit", "versions", "features"}
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Any:
-    """Return a Rich table; empty cells show as a dash, numbers stand to the right."""
+    """Return a Rich table below its title; empty cells show as a dash, numbers stand right."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in NUMERIC else "left")
+        made.add_column(column, justify="right" if column in NUMERIC else "left", overflow="fold")
     for row in rows:
         made.add_row(*(Text(_cell(cell), style=STYLES.get(str(cell), "")) for cell in row))
-    return made
+    return Group(Text(title, style="bold"), made)
 
 
 STYLES = {

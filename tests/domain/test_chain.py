@@ -103,6 +103,7 @@ def test_bodies_that_are_not_canonical_are_found(body):
     assert [problem.problem for problem in found.problems] == ["the content is not canonical JSON"]
 
 
+@settings(max_examples=50)
 @given(BODIES)
 def test_the_order_of_keys_does_not_matter(body):
     turned = dict(reversed(list(body.items())))
@@ -121,6 +122,7 @@ def test_canonical_bytes_are_utf8_without_spaces():
         {"a": float("inf")},
         {"a": object()},
         {1: "a", "1": "b"},
+        {2: "a", 10: "b"},
         {"a": "\ud800"},
         {"a": {1, 2}},
     ],

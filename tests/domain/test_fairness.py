@@ -53,7 +53,7 @@ def samples(draw):
     return np.array(draw(column)), np.array(draw(column)), np.array(draw(groups), dtype=object)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(samples())
 def test_gaps_equal_fairlearn_where_both_are_defined(sample):
     truth, named, groups = sample

@@ -207,8 +207,8 @@ def test_one_failure_refuses_and_one_doubt_leaves_it_open(verdicts, approval):
 
 def test_two_equal_models_are_hardly_ever_promoted():
     lucky = 0
-    for seed in range(100):
+    for seed in range(60):
         truth, first, second = scores(150, 0, seed)
         gates = judge_one(model(), truth, first, second)
         lucky += decide(gates, approval=False) is Decision.PROMOTED
-    assert lucky <= 6
+    assert lucky <= 4

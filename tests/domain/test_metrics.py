@@ -69,13 +69,13 @@ def assert_equals_oracle(task, truth, prediction, weights, threshold):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(cases(st.integers(0, 1), PROBABILITIES), st.sampled_from([0.25, 0.5, 0.6]))
 def test_classification_equals_scikit_learn_with_ties_and_weights(case, threshold):
     assert_equals_oracle("classification", *case, threshold)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(cases(NUMBERS, NUMBERS))
 def test_regression_equals_scikit_learn_with_weights(case):
     truth, _, weights = case
