@@ -118,11 +118,16 @@ def _finish(answer: Answer, given: Sequence[str]) -> int:
 
 
 def _print_view(view: Any) -> None:
+    """Print text, a Rich renderable or a list of them; text is never broken into lines."""
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=False)
-    for part in view if isinstance(view, list) else [view]:
-        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    if isinstance(view, list):
+        for part in view:
+            _print_view(part)
+    else:
+        console = Console(highlight=False)
+        console.print(view, markup=False, soft_wrap=isinstance(view, str | Text))
 
 
 def _usage(given: Sequence[str], as_json: bool, error: TyperException) -> int:

@@ -89,7 +89,7 @@ def history(
     events = drift.history(session.config, model)
     rows = [
         (
-            event.time[:16],
+            f"{event.time[:10]} {event.time[11:16]}",
             event.model,
             event.version,
             _word(event.details),
@@ -98,7 +98,7 @@ def history(
         )
         for event in events
     ]
-    columns = ("time", "model", "version", "verdict", "rows", "columns")
+    columns = ("time (UTC)", "model", "version", "verdict", "rows", "columns")
     checks = [
         {"time": event.time, "model": event.model, "version": event.version, **event.details}
         for event in events

@@ -139,13 +139,13 @@ def get(
             name,
             value.value,
             value.event_time and f"{value.event_time:%Y-%m-%d %H:%M}",
-            age(None if value.age_seconds is None else timedelta(seconds=value.age_seconds)),
-            "stale" if value.stale else "ok",
+            age(None if value.age_seconds is None else timedelta(seconds=value.age_seconds))
+            + (" (expired)" if value.stale else ""),
             value.view,
         )
         for name, value in found.features.items()
     ]
-    columns = ("feature", "value", "event time (UTC)", "age", "ttl", "view")
+    columns = ("feature", "value", "time (UTC)", "age", "view")
     return Answer(
         {"entity": found.entity, "features": found.features}, lambda: table(entity, columns, rows)
     )

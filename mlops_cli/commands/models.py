@@ -51,6 +51,7 @@ def history(session: Session, model: ModelArgument) -> Answer:
     from mlops_cli.services import models
 
     session.model(model)
+    changes = models.history(session.config, model)
     found = [
         {
             "time": each.time,
@@ -60,10 +61,11 @@ def history(session: Session, model: ModelArgument) -> Answer:
             "to": each.version,
             "reason": each.reason,
         }
-        for each in models.history(session.config, model)
+        for each in changes
     ]
     columns = ("time (UTC)", "actor", "action", "from", "to", "reason")
     rows = [
-        (f"{each['time'][:10]} {each['time'][11:16]}", *list(each.values())[1:]) for each in found
+        (f"{c.time[:10]} {c.time[11:16]}", c.actor, c.action, c.previous, c.version, c.reason)
+        for c in changes
     ]
     return Answer({"events": found}, lambda: table(model, columns, rows))

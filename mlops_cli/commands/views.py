@@ -7,10 +7,9 @@ from typing import Any
 NUMERIC = {"rows", "n", "version", "value", "limit", "versions", "features"}
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Any:
-    """Return a Rich table below its title; empty cells show as a dash, numbers stand right."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Any]:
+    """Return a title and a Rich table; empty cells show as a dash, numbers stand right."""
     from rich import box
-    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -19,7 +18,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         made.add_column(column, justify="right" if column in NUMERIC else "left", overflow="fold")
     for row in rows:
         made.add_row(*(Text(_cell(cell), style=STYLES.get(str(cell), "")) for cell in row))
-    return Group(Text(title, style="bold"), made)
+    return [Text(title, style="bold"), made]
 
 
 STYLES = {

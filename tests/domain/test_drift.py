@@ -256,3 +256,11 @@ def test_without_drift_few_checks_alarm():
         checks = check_columns(before, table(100, seed), features, DriftConfig(), 2000, seed)
         alarmed += any(found.drifted for found in checks)
     assert alarmed <= 6
+
+
+def test_words_outside_the_list_that_training_had_too_are_no_alarm_when_they_get_fewer() -> None:
+    features = {"ward": FeatureConfig(type="category", categories=("a", "b"))}
+    before = pd.DataFrame({"ward": ["a"] * 480 + ["b"] * 480 + ["other"] * 40})
+    now = pd.DataFrame({"ward": ["a"] * 240 + ["b"] * 240 + ["other"] * 10})
+    checks = check_columns(before, now, features, DriftConfig(), 1000, 0)
+    assert not [check.message for check in checks if check.drifted]

@@ -17,7 +17,7 @@ from mlops_cli.domain.metrics import Array
 from mlops_cli.domain.results import DriftCheck
 from mlops_cli.errors import InputError
 
-#: So many words outside the list are an alarm even where chance cannot be ruled out.
+#: So many words outside the list, where training had none, are an alarm without a test.
 MAX_UNSEEN = 5
 
 
@@ -39,7 +39,7 @@ def check_columns(
     - `missing_share`, `out_of_range`: Fisher's exact test (one-sided), and a rise of at least
       missing_jump or range_jump. Infinite values and words for numbers are missing.
     - `unseen_category`: words outside the list, significantly more often than in the reference, or
-      five of them.
+      five of them where the reference has none.
     - Kind quality, each an alarm: `missing_column`, `empty_column` (no value now, and that is no
       chance) and `constant_column` (one value now, several before, and that is no chance).
 
@@ -156,8 +156,8 @@ class _Column:
         listed = set(self.spec.categories)
         sides = [np.array([word not in listed for word in part]) for part in (before, now)]
         check = self.rise("unseen_category", sides[0], sides[1], 0.0)
-        many = int(sides[1].sum()) >= MAX_UNSEEN
-        return replace(check, drifted=check.drifted or many)
+        new = int(sides[1].sum()) >= MAX_UNSEEN and not sides[0].any()
+        return replace(check, drifted=check.drifted or new)
 
     def rise(self, method: str, before: Array, now: Array, jump: float) -> DriftCheck:
         """Test whether a share rose: significantly, and by at least `jump`."""
