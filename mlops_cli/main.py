@@ -4,8 +4,11 @@ import json
 import os
 import signal
 import sys
+import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -53,61 +56,99 @@ app.add_typer(drift.app, name="drift")
 app.add_typer(audit.app, name="audit")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mlops {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version and leave.")
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_version, help="Print the version and leave."
+        ),
     ] = False,
 ) -> None:
     """Run the whole life of tabular machine learning models from the shell."""
-    if version:
-        typer.echo(f"mlops {__version__}")
-        raise typer.Exit
 
 
 class Terminated(BaseException):
     """SIGTERM, raised where the program is, so that what is open gets closed."""
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is told of an error, on stderr or as the `error` of the JSON object."""
+
+    exit_code: ExitCode
+    code: str
+    message: str
+    hint: str | None = None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; the only place that catches errors."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
+    with _surroundings():
+        try:
+            answer = app(args=given, prog_name="mlops", standalone_mode=False)
+            if isinstance(answer, Answer):
+                return _finish(answer, given)
+            # Not a command's answer but an exit code: of --help, --version or Ctrl-C.
+            return _fail(_INTERRUPTED, given) if answer == ExitCode.INTERRUPTED else int(answer)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.OK
+        except (Exception, Terminated) as error:  # noqa: BLE001 - here a bug becomes one line
+            return _fail(_problem(error), given)
+
+
+_INTERRUPTED = Problem(ExitCode.INTERRUPTED, "interrupted", "stopped by Ctrl-C")
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """Turn SIGTERM into an exception, keep libraries quiet, and start with a session of its own."""
+
+    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
     before = session.enter(session.Session())
-    if not os.environ.get("MLOPS_DEBUG"):
-        warnings.simplefilter("ignore")
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    handler = signal.signal(signal.SIGTERM, terminate)
     try:
-        answer = app(args=given, prog_name="mlops", standalone_mode=False)
-        return _finish(answer, given) if isinstance(answer, Answer) else int(answer or 0)
-    except MlopsError as error:
-        return _fail(given, as_json, error.exit_code, error.code, error.message, error.hint)
-    except TyperException as error:
-        return _usage(given, as_json, error)
-    except Terminated:
-        return _fail(given, as_json, ExitCode.TERMINATED, "terminated", "stopped by SIGTERM")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
-    except Exception as error:
-        if os.environ.get("MLOPS_DEBUG"):
-            raise
-        text = f"internal error: {type(error).__name__}: {error}".splitlines()[0]
-        hint = "set MLOPS_DEBUG=1 to see where"
-        return _fail(given, as_json, ExitCode.INTERNAL, "internal", text, hint)
+        with warnings.catch_warnings():
+            if not os.environ.get("MLOPS_DEBUG"):
+                warnings.simplefilter("ignore")
+            yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGTERM, handler)
         session.enter(before)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _problem(error: BaseException) -> Problem:
+    """Say in one line what an exception means to the user."""
+    if isinstance(error, MlopsError):
+        return Problem(error.exit_code, error.code, error.message, error.hint)
+    if isinstance(error, TyperException):
+        path = getattr(getattr(error, "ctx", None), "command_path", "mlops")
+        # A group without a command has printed its help already: there is nothing to add.
+        message = error.format_message().partition("\n")[0]
+        return Problem(ExitCode.USAGE, "usage", message, f"see `{path} --help`")
+    if isinstance(error, Terminated):
+        return Problem(ExitCode.TERMINATED, "terminated", "stopped by SIGTERM")
+    if os.environ.get("MLOPS_DEBUG"):
+        traceback.print_exception(error)
+    message = f"internal error: {type(error).__name__}: {error}".splitlines()[0]
+    return Problem(ExitCode.INTERNAL, "internal", message, "set MLOPS_DEBUG=1 to see where")
 
 
 def _finish(answer: Answer, given: Sequence[str]) -> int:
+    """Print what a command has found and return its exit code."""
     now = session.current()
     code = answer.code
-    if now.exit_zero and STATUS.get(code):
+    if now.exit_zero and code in STATUS:
         code = ExitCode.OK
     if now.json:
         status = STATUS.get(answer.code, "error")
@@ -115,6 +156,18 @@ def _finish(answer: Answer, given: Sequence[str]) -> int:
     elif answer.view and not (now.quiet and answer.code is ExitCode.OK):
         _print_view(answer.view())
     return code
+
+
+def _fail(problem: Problem, given: Sequence[str]) -> int:
+    """Print an error, on one line or as JSON, and return its exit code."""
+    if "--json" in given:
+        error = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        found = session.current().warnings
+        _print_json(given, "error", problem.exit_code, warnings=found, error=error)
+    elif problem.message:
+        hint = f"hint: {problem.hint}\n" if problem.hint else ""
+        sys.stderr.write(f"mlops: {problem.message}\n{hint}")
+    return problem.exit_code
 
 
 def _print_view(view: Any) -> None:
@@ -128,31 +181,6 @@ def _print_view(view: Any) -> None:
     else:
         console = Console(highlight=False)
         console.print(view, markup=False, soft_wrap=isinstance(view, str | Text))
-
-
-def _usage(given: Sequence[str], as_json: bool, error: TyperException) -> int:
-    if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(error.format_message())
-        return ExitCode.USAGE
-    path = getattr(getattr(error, "ctx", None), "command_path", "mlops")
-    message = error.format_message().splitlines()[0]
-    return _fail(given, as_json, ExitCode.USAGE, "usage", message, f"see `{path} --help`")
-
-
-def _fail(
-    given: Sequence[str],
-    as_json: bool,
-    code: ExitCode,
-    name: str,
-    message: str,
-    hint: str | None = None,
-) -> int:
-    if as_json:
-        problem = {"code": name, "message": message, "hint": hint}
-        _print_json(given, "error", code, warnings=session.current().warnings, error=problem)
-    else:
-        sys.stderr.write(f"mlops: {message}\n" + (f"hint: {hint}\n" if hint else ""))
-    return code
 
 
 def _print_json(given: Sequence[str], status: str, code: int, **rest: Any) -> None:

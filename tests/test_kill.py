@@ -148,19 +148,24 @@ def test_killed_prediction(again: Path, mlops: Mlops, step: str, logged: int) ->
     assert champion(mlops) == 1
 
 
-def test_sigterm_closes_the_run_and_says_so(again: Path, mlops: Mlops) -> None:
+@pytest.mark.parametrize(
+    ("name", "code", "word"), [("SIGTERM", 143, "terminated"), ("SIGINT", 130, "interrupted")]
+)
+def test_a_stopped_training_closes_its_run_and_says_so(
+    again: Path, name: str, code: int, word: str
+) -> None:
     """MLflow itself leaves a run that gets SIGTERM RUNNING for ever."""
-    code = CHILD.replace("signal.SIGKILL", "signal.SIGTERM").format(
+    script = CHILD.replace("signal.SIGKILL", f"signal.{name}").format(
         module="search", function="minimise", call=1, moment="after"
     )
     child = subprocess.run(
-        [sys.executable, "-c", code, "train", "heart_disease", "--json"],
+        [sys.executable, "-c", script, "train", "heart_disease", "--json"],
         cwd=again,
         capture_output=True,
         check=False,
     )
-    assert child.returncode == 143
-    assert json.loads(child.stdout)["error"]["code"] == "terminated"
+    assert child.returncode == code
+    assert json.loads(child.stdout)["error"]["code"] == word
     with sqlite3.connect(again / ".mlops/mlflow.db") as runs:
         newest = runs.execute("SELECT status FROM runs ORDER BY start_time DESC").fetchone()
     assert newest == ("FAILED",)

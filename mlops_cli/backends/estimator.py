@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,14 +104,15 @@ class Folds:
             part: tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix],
         ) -> tuple[float, int, Vector]:
             _, train, valid = part
-            booster = xgb.train(
-                {**params, "nthread": 1},
-                train,
-                max_rounds,
-                evals=[(valid, "valid")],
-                early_stopping_rounds=patience,
-                verbose_eval=False,
-            )
+            with _accepted():
+                booster = xgb.train(
+                    {**params, "nthread": 1},
+                    train,
+                    max_rounds,
+                    evals=[(valid, "valid")],
+                    early_stopping_rounds=patience,
+                    verbose_eval=False,
+                )
             best = booster.best_iteration + 1
             predicted = booster.predict(valid, iteration_range=(0, best))
             return float(booster.best_score), best, predicted
@@ -135,7 +137,18 @@ def fit(
     rounds: int,
 ) -> xgb.Booster:
     """Fit the final model. One thread: the same bytes whatever the number of cores."""
-    return xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+    with _accepted():
+        return xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+
+
+@contextmanager
+def _accepted() -> Iterator[None]:
+    """Say in one line which parameter XGBoost does not take."""
+    try:
+        yield
+    except xgb.core.XGBoostError as error:
+        reason = str(error).splitlines()[0].rpartition(": ")[2][:200]
+        raise InputError(f"XGBoost refuses: {reason}", "see search.space in config.yaml") from error
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 # MLflow reads these while it is imported: no telemetry, and failures within a bounded time.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -27,6 +27,7 @@ from mlflow.entities import (
     Dataset,
     DatasetInput,
     InputTag,
+    LifecycleStage,
     LoggedModelStatus,
     Metric,
     Param,
@@ -44,6 +45,7 @@ from mlops_cli.errors import NotFoundError, UnavailableError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+_UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ class Version:
 @contextmanager
 def _reaching(config: Config) -> Iterator[MlflowClient]:
     """Yield a client, and say in one line where MLflow cannot be reached."""
+    uri = config.tracking.uri
     try:
-        yield _client(config.tracking.uri, config.state, config.tracking.timeout)
+        client = _client(uri, config.state, config.tracking.timeout)
+        if mlflow.get_tracking_uri() != uri:
+            mlflow.set_tracking_uri(uri)  # MLflow's registry looks a `models:/` source up there
+        yield client
     except (RequestException, SQLAlchemyError, ConnectionError) as error:
         raise _unavailable(config, error) from error
     except MlflowException as error:
@@ -88,8 +94,7 @@ def _client(uri: str, state: str, timeout: int) -> MlflowClient:
     path.parent.mkdir(parents=True, exist_ok=True)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(uri)
-    client = MlflowClient()
+    client = MlflowClient(uri, uri)
     with FileLock(path):
         client.search_experiments(max_results=1)
     return client
@@ -156,9 +161,11 @@ def run_status(config: Config, run_id: str) -> tuple[str, dict[str, str]]:
         try:
             found = client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code not in _UNKNOWN:
                 raise
-            raise NotFoundError(f"no run {run_id!r} in MLflow") from error
+            raise NotFoundError(f"no run {run_id[:64]!r} in MLflow") from error
+    if found.info.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise NotFoundError(f"run {run_id} was deleted", f"`mlflow runs restore --run-id {run_id}`")
     return str(found.info.status), dict(found.data.tags)
 
 
@@ -193,7 +200,7 @@ def fetch(config: Config, source: str) -> Path:
         try:
             place = client.get_logged_model(source.removeprefix("models:/")).artifact_location
             if place.startswith("file://"):
-                return Path(urlsplit(place).path)
+                return Path(unquote(urlsplit(place).path))
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=place))
         except (MlflowException, OSError) as error:
             raise NotFoundError(f"the files of {source} are gone from MLflow") from error
@@ -226,7 +233,7 @@ def version(config: Config, model: str, number: int) -> Version:
         try:
             return _version(client.get_model_version(model, str(number)))
         except MlflowException as error:
-            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if error.error_code not in _UNKNOWN:
                 raise
             raise NotFoundError(
                 f"no version {number} of {model}", f"`mlops models show {model}` lists them"

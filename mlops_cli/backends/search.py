@@ -43,6 +43,8 @@ def minimise(
 
 
 def _dimension(name: str, dimension: DimensionConfig) -> Any:
+    if dimension.low == dimension.high:
+        return hp.choice(name, [dimension.low])
     if dimension.scale == "log":
         return hp.loguniform(name, np.log(dimension.low), np.log(dimension.high))
     if dimension.scale == "int":

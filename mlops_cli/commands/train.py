@@ -66,13 +66,16 @@ def register_run(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")],
     run: Annotated[str, typer.Option("--run", metavar="RUN_ID", help="A finished run.")],
 ) -> Answer:
-    """Make a version, alias challenger, from a finished and whole run."""
+    """Make a version, and the challenger, from a finished and whole run.
+
+    A run that is a version already stays that version.
+    """
     session.model(model)
     from mlops_cli.services import training
 
     version = training.register(session.config, model, run)
     return Answer(
         {"model": model, "run_id": run, "version": version},
-        lambda: f"{model} version {version} is the challenger",
+        lambda: f"{model} version {version} is registered",
         ExitCode.OK,
     )

@@ -1,6 +1,7 @@
 """From what a file says to what a feature means, and on to the numbers a model reads."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 from mlops_cli.config import FeatureConfig
 from mlops_cli.errors import InputError
 
-_BOOLEANS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
-_BOOLEANS |= {"yes": 1.0, "no": 0.0}
+_FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+_FLAGS |= {"yes": 1.0, "no": 0.0}
+_ARTICLES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_LARGEST_WHOLE = 2.0**53
+"""Beyond it a float64 leaves out whole numbers."""
 
 
 def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: str) -> pd.DataFrame:
@@ -41,29 +45,84 @@ def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: st
 
 def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
     if spec.type == "category":
-        return values.astype(object).where(values.notna() & (values.astype(str) != ""), None)
-    text = values.map(_plain) if values.dtype == object or spec.type == "bool" else values
-    numbers = text.map(_BOOLEANS) if spec.type == "bool" else pd.to_numeric(text, errors="coerce")
-    numbers = numbers.astype(float)
-    given = values.notna() & (values.astype(str) != "")
-    wrong = given & numbers.isna() & (values.astype(str).str.lower() != "nan")
+        words = [_word(cell) for cell in values]
+        return pd.Series(words, index=values.index, name=values.name, dtype=object)
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        wrong = np.zeros(len(numbers), dtype=bool)
+    else:
+        read = _flag if spec.type == "bool" else _number
+        cells = [read(cell) for cell in values.astype(object)]
+        wrong = np.array([cell is None for cell in cells], dtype=bool)
+        numbers = np.array(cells, dtype=np.float64)
+    finite = np.isfinite(numbers)
     if spec.type == "int":
-        wrong |= numbers.notna() & np.isfinite(numbers) & (numbers % 1 != 0)
+        whole = np.where(finite, numbers, 0)
+        wrong |= (whole % 1 != 0) | (np.abs(whole) > _LARGEST_WHOLE)
+    if spec.type == "bool":
+        wrong |= finite & (numbers != 0) & (numbers != 1)
     if wrong.any():
-        row = int(np.argmax(wrong.to_numpy()))
+        row = int(np.argmax(wrong))
         raise InputError(
             f"{source}: column {values.name!r}, row {row + 1}: "
             f"{str(values.iloc[row])[:40]!r} is not {_ARTICLES[spec.type]}"
         )
-    return numbers.where(np.isfinite(numbers))
+    return pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
 
 
-_ARTICLES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+def _word(cell: Any) -> str | None:
+    """Return a cell as text; a whole number has no point, since a gap in a column gives it one."""
+    if isinstance(cell, str):
+        return cell or None
+    if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # noqa: PLR0124 - NaN
+        return None
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
-def _plain(value: object) -> object:
-    """Return text in lower case without spaces around it, and True and False as text."""
-    return str(value).strip().lower() if isinstance(value, str | bool | np.bool_) else value
+def _number(cell: Any) -> float | None:
+    """Return the number of a cell, NaN where it is empty, None where it says something else."""
+    if cell is None or cell is pd.NA or (isinstance(cell, str) and not cell.strip()):
+        return np.nan
+    if isinstance(cell, str) and "_" in cell:
+        return None
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return None
+
+
+def _flag(cell: Any) -> float | None:
+    """Return 1 or 0 for a word that says true or false; otherwise as `_number`."""
+    word = cell.strip().lower() if isinstance(cell, str) else ""
+    return _FLAGS.get(word) if word else _number(cell)
+
+
+def entities(values: pd.Series, source: str) -> pd.Series:
+    """Return the ids of the rows as text.
+
+    Raises:
+        InputError: A row has none.
+    """
+    ids = pd.Series([_word(cell) for cell in values], index=values.index, dtype=object)
+    if ids.isna().any():
+        row = int(np.argmax(ids.isna().to_numpy())) + 1
+        raise InputError(f"{source}: row {row} has no {values.name}")
+    return ids
+
+
+def times(values: pd.Series, source: str) -> pd.Series:
+    """Return the times of the rows in UTC, which is what a time without a zone is in.
+
+    Raises:
+        InputError: A cell is not a time in ISO 8601. A number is none: its unit is unknown.
+    """
+    number = pd.api.types.is_numeric_dtype(values)
+    text = pd.Series(pd.NaT, index=values.index) if number else values
+    found = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
+    if found.isna().any():
+        row = int(np.argmax(found.isna().to_numpy())) + 1
+        raise InputError(f"{source}: column {values.name!r}, row {row} is not a time in ISO 8601")
+    return found
 
 
 def encode(frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> NDArray[np.float32]:
@@ -92,9 +151,9 @@ def json_value(value: object, spec: FeatureConfig) -> object:
     >>> json_value(41.0, FeatureConfig(type="int")), json_value(1.0, FeatureConfig(type="bool"))
     (41, True)
     """
-    if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
-        return None
     if spec.type == "category":
-        return str(value)
-    number = float(value)  # type: ignore[arg-type]
+        return _word(value)
+    number = _number(value)
+    if number is None or not np.isfinite(number):
+        return None
     return {"int": int, "bool": bool, "float": float}[spec.type](number)

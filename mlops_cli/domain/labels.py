@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_cli.config import ModelConfig
+from mlops_cli.domain.columns import entities, times
 from mlops_cli.errors import InputError
 
 MIN_ROWS = 20
@@ -13,8 +14,8 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
     """Return entity (text), time (UTC) and label (float64) of each row, or say what is wrong.
 
     Raises:
-        InputError: A column is missing, there are too few rows, a label is missing or not 0 or 1,
-            or there is only one class.
+        InputError: A column, an entity or a time is missing, there are too few rows, a label is
+            missing or not 0 or 1, or there is only one class.
     """
     wanted = [model.entity, model.labels.timestamp, model.labels.column]
     for name in wanted:
@@ -31,9 +32,9 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
         )
     if model.task == "classification":
         _check_classes(values, source, model.labels.column)
-    times = pd.to_datetime(frame[model.labels.timestamp], utc=True)
-    entities = frame[model.entity].astype(str)
-    return pd.DataFrame(dict(zip(wanted, (entities, times, values), strict=True)))
+    ids = entities(frame[model.entity], source)
+    moments = times(frame[model.labels.timestamp], source)
+    return pd.DataFrame(dict(zip(wanted, (ids, moments, values), strict=True)))
 
 
 def _check_classes(values: pd.Series, source: str, column: str) -> None:

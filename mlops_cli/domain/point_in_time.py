@@ -51,7 +51,8 @@ def last_known(
     timeline = np.lexsort((rank, available, codes))
     best_so_far = np.maximum.accumulate(rank[timeline])
     position = _last_at_or_before(codes[timeline], available[timeline], label_codes, label_times)
-    found = (position >= 0) & (codes[timeline[position]] == label_codes)
+    # Rows without a key have code -1, and so have labels of unseen entities: no match.
+    found = (position >= 0) & (label_codes >= 0) & (codes[timeline[position]] == label_codes)
     rows = np.where(found, best_first[best_so_far[position]], -1)
     if ttl is not None:
         oldest = label_times - round(ttl.total_seconds() * 1_000_000)

@@ -29,9 +29,10 @@ from mlops_cli.domain.contract import Contract, policy_digest
 from mlops_cli.domain.digest import table_digest
 from mlops_cli.domain.labels import checked_labels
 from mlops_cli.domain.results import FairnessGap, Interval, Rows, TrainResult
-from mlops_cli.errors import ConflictError
+from mlops_cli.errors import ConflictError, InputError
 
 REFERENCE_ROWS = 20_000
+DECISIONS = ("promotion.", "approval.", "rollback.")
 Say = Callable[[str], None]
 Vector = NDArray[np.float64]
 
@@ -127,32 +128,61 @@ def register(config: Config, name: str, run_id: str) -> int:
     estimator.load(registry.fetch(config, source), manifest)
     kept = {key: value for key, value in tags.items() if key.endswith("_digest")}
     with files.lock(config.state, f"model-{name}"):
-        for known in registry.versions(config, name):
-            if known.run_id == run_id:
-                return known.number
-        details = {"run_id": run_id, **{k.removeprefix("mlops."): v for k, v in kept.items()}}
-        number = registry.create_version(config, name, run_id, source, kept).number
-        tables.append(config, "model.registered", name, number, details)
-        registry.set_alias(config, name, registry.CHALLENGER, number)
-    return number
+        versions = registry.versions(config, name)
+        known = [each for each in versions if each.run_id == run_id]
+        version = (known or [registry.create_version(config, name, run_id, source, kept)])[0]
+        newest = not versions or version.number >= versions[-1].number
+        _enlist(config, version, newest)
+    return version.number
+
+
+def _enlist(config: Config, version: registry.Version, newest: bool) -> None:
+    """Put a version on record and make it the challenger, as far as this has not been done."""
+    name, details = version.model, {"run_id": version.run_id}
+    events = [event for event in tables.events(config, name) if event.version == version.number]
+    own = [n for n, event in enumerate(events) if event.details.get("run_id") == version.run_id]
+    if not own:
+        digests = {key.removeprefix("mlops."): value for key, value in version.tags.items()}
+        tables.append(config, "model.registered", name, version.number, {**details, **digests})
+        events = []
+    judged = any(event.action.startswith(DECISIONS) for event in events[min(own, default=0) :])
+    if newest and not judged:
+        registry.set_alias(config, name, registry.CHALLENGER, version.number)
 
 
 def _training_set(config: Config, model: ModelConfig) -> TrainingSet:
     """Join the features to the labels and hold out whole entities, the same ones every time."""
     source = model.labels.source
     labels = checked_labels(files.read_table(Path(source)), model, source)
+    held = _held(model, labels, source)
     known = feature_store.historical(config, model, labels)
     frame = typed(known, model.features, "the feature store")
-    entities = labels[model.entity].to_numpy(dtype=object)
-    held = split.in_holdout(entities, model.holdout.fraction, model.holdout.salt)
-    split.assert_disjoint(entities[held], entities[~held])
     return TrainingSet(
-        entities=entities,
+        entities=labels[model.entity].to_numpy(dtype=object),
         frame=frame,
         labels=labels[model.labels.column].to_numpy(dtype=np.float64),
         held=held,
         digest=table_digest(pd.concat([labels, known], axis=1)),
     )
+
+
+def _held(model: ModelConfig, labels: pd.DataFrame, source: str) -> NDArray[np.bool_]:
+    """Tell which rows are held out, and refuse where one side is left with nothing to learn."""
+    entities = labels[model.entity].to_numpy(dtype=object)
+    held = split.in_holdout(entities, model.holdout.fraction, model.holdout.salt)
+    split.assert_disjoint(entities[held], entities[~held])
+    if held.all() or not held.any():
+        raise InputError(
+            f"{source}: {len(set(entities[held]))} of {len(set(entities))} entities are held out",
+            "both sides need some: bring labels of more entities, or set holdout.fraction",
+        )
+    left = labels.loc[~held, model.labels.column]
+    if model.task == "classification" and left.nunique() < 2:
+        raise InputError(
+            f"{source}: every {model.labels.column} outside the holdout is {left.iloc[0]:g}",
+            "there is nothing to tell apart: bring labels of more entities",
+        )
+    return held
 
 
 def _fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:

@@ -1,9 +1,11 @@
 """`train` and `register`: what a run holds, what becomes a version, and what is refused."""
 
+import io
 import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from running import Mlops, Run, build, quietly
 from mlops_cli.backends import estimator, registry
 from mlops_cli.config import load_config
 from mlops_cli.domain import split
+from mlops_cli.main import main
 
 HEART = "heart_disease"
 LABELS = "data/heart_disease/labels.parquet"
@@ -103,8 +106,17 @@ def assert_refused(run: Run, code: int, *words: str) -> None:
 # The answer
 
 
-def test_json_has_the_promised_keys(clinic: Path, mlops: Mlops) -> None:
-    data = mlops("train", HEART, "--no-register", "--json").data
+@pytest.fixture(scope="module")
+def answer(hospital_in_git: Path) -> Run:
+    """One training, as a script sees it."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(["train", HEART, "--json", "--config", str(hospital_in_git / "config.yaml")])
+    return Run(code, out.getvalue(), err.getvalue())
+
+
+def test_json_has_the_promised_keys(answer: Run) -> None:
+    data = answer.data
     promised = {
         "model", "run_id", "version", "alias", "task", "metrics", "rows", "dataset_digest",
         "model_digest", "fairness", "evals", "seconds",
@@ -116,22 +128,20 @@ def test_json_has_the_promised_keys(clinic: Path, mlops: Mlops) -> None:
         assert {"attribute", "metric", "value", "low", "high", "limit", "passed"} <= set(gap)
 
 
-def test_fairness_is_measured_for_every_protected_attribute(clinic: Path, mlops: Mlops) -> None:
-    data = mlops("train", HEART, "--no-register", "--json").data
-    assert {gap["attribute"] for gap in data["fairness"]} == {"sex", "age"}
+def test_fairness_is_measured_for_every_protected_attribute(answer: Run) -> None:
+    assert {gap["attribute"] for gap in answer.data["fairness"]} == {"sex", "age"}
 
 
 def test_progress_is_on_stderr_only(clinic: Path, mlops: Mlops) -> None:
     run = mlops("train", HEART, "--no-register")
     assert "trial 2/2" in run.err
-    assert "trial" not in run.out.replace("2 trials", "")
+    assert "trial 1" not in run.out
     assert "roc_auc" in run.out
 
 
-def test_json_with_progress_is_one_line_on_stdout(clinic: Path, mlops: Mlops) -> None:
-    run = mlops("train", HEART, "--no-register", "--json")
-    assert run.json["status"] == "ok"
-    assert "trial 2/2" in run.err
+def test_json_is_one_line_on_stdout_with_progress_beside_it(answer: Run) -> None:
+    assert (answer.json["status"], answer.json["exit_code"]) == ("ok", 0)
+    assert "trial 2/2" in answer.err
 
 
 def test_quiet_says_nothing_when_all_is_well(clinic: Path, mlops: Mlops) -> None:
@@ -507,9 +517,9 @@ def one_class_left_to_train_on(frame: pd.DataFrame) -> pd.DataFrame:
         (no_column, "no column 'heart_disease'"),
         (few, "5 labels"),
         (no_times, "event_timestamp"),
-        (nobody_held_out, "held out"),
-        (everybody_held_out, "held out"),
-        (one_class_left_to_train_on, "heart_disease"),
+        (nobody_held_out, "0 of 236 entities are held out"),
+        (everybody_held_out, "64 of 64 entities are held out"),
+        (one_class_left_to_train_on, "every heart_disease outside the holdout is 0"),
     ],
 )
 def test_labels_that_cannot_be_learnt_from(
@@ -525,13 +535,27 @@ def test_labels_that_cannot_be_learnt_from(
     assert versions(clinic) == before
 
 
-def test_a_parameter_that_xgboost_refuses(
-    clinic: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prefix = "MLOPS_MODELS__HEART_DISEASE__SEARCH__SPACE__MAX_DEPTH"
-    monkeypatch.setenv(f"{prefix}__LOW", "2.5")
-    monkeypatch.setenv(f"{prefix}__HIGH", "2.5")
-    assert_refused(mlops("train", HEART), 2, "max_depth")
+def with_space(folder: Path, space: str) -> Path:
+    """Another configuration of the same project, with a search space of its own."""
+    text = (folder / "config.yaml").read_text(encoding="utf-8")
+    changed = text.replace("max_rounds: 60}", f"max_rounds: 60, space: {space}}}")
+    (folder / "space.yaml").write_text(changed, encoding="utf-8")
+    return folder / "space.yaml"
+
+
+def test_a_parameter_that_xgboost_refuses(clinic: Path, mlops: Mlops) -> None:
+    config = with_space(clinic, "{max_depth: {low: 2.1, high: 2.9}}")
+    run = mlops("train", HEART, "--config", config)
+    assert_refused(run, 2, "XGBoost refuses", "max_depth")
+
+
+@pytest.mark.parametrize("scale", ["int", "linear", "log"])
+def test_an_interval_of_one_value_is_that_value(clinic: Path, mlops: Mlops, scale: str) -> None:
+    name = "max_depth" if scale == "int" else "learning_rate"
+    value = 3 if scale == "int" else 0.1
+    config = with_space(clinic, f"{{{name}: {{low: {value}, high: {value}, scale: {scale}}}}}")
+    data = mlops("train", HEART, "--no-register", "--config", config, "--json").data
+    assert data["params"][name] == value
 
 
 def test_models_and_all_exclude_each_other(clinic: Path, mlops: Mlops) -> None:
