@@ -22,10 +22,12 @@ from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
+from mlops_cli.domain.columns import word
 from mlops_cli.domain.point_in_time import Rows, last_known
-from mlops_cli.errors import InputError
+from mlops_cli.errors import InputError, NotFoundError
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
+_NEVER, _ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
 class PointInTimeOfflineStoreConfig(FeastConfigBaseModel):
@@ -103,6 +105,8 @@ class PointInTimeOfflineStore(OfflineStore):
                 names = _requested(view, feature_refs)
                 columns = _join(config, view, names, entity_df, time_column, by_created)
                 for name, column in zip(names, columns, strict=True):
+                    if name in entity_df and not full_feature_names:
+                        raise InputError(f"{name!r} is a feature and a column of the labels")
                     label = f"{view.projection.name_to_use()}__{name}"
                     table = table.append_column(label if full_feature_names else name, column)
             return table
@@ -125,12 +129,14 @@ class PointInTimeOfflineStore(OfflineStore):
     ) -> RetrievalJob:
         """Return the newest row of each entity within the two times, both included."""
         stamps = [timestamp_field, *filter(None, [created_timestamp_column])]
-        columns = [*join_key_columns, *feature_name_columns, *stamps]
+        columns = [*join_key_columns, *feature_name_columns]
 
         def build() -> pa.Table:
-            table = _between(read(config, data_source, columns), stamps[0], start_date, end_date)
-            keys = _keys(table.select(join_key_columns).to_pandas())
-            order = np.lexsort((*(_microseconds(table[s]) for s in reversed(stamps)), keys))
+            table = read(config, data_source, columns, stamps)
+            table = _between(table, timestamp_field, start_date, end_date)
+            keys = pd.factorize(_keys(table.select(join_key_columns).to_pandas()))[0]
+            times = [_microseconds(table[stamp], _ALWAYS) for stamp in reversed(stamps)]
+            order = np.lexsort((*times, keys))
             ends = np.ones(len(order), dtype=bool)
             ends[:-1] = keys[order][1:] != keys[order][:-1]
             return table.take(pa.array(np.sort(order[ends]), pa.int64()))
@@ -150,26 +156,52 @@ class PointInTimeOfflineStore(OfflineStore):
     ) -> RetrievalJob:
         """Return all rows within the two times, both included."""
         stamps = [timestamp_field, *filter(None, [created_timestamp_column])]
-        columns = [*join_key_columns, *feature_name_columns, *stamps]
-        source = partial(read, config, data_source, columns)
+        columns = [*join_key_columns, *feature_name_columns]
+        source = partial(read, config, data_source, columns, stamps)
         return TableJob(lambda: _between(source(), timestamp_field, start_date, end_date))
 
 
-def read(config: RepoConfig, source: Any, columns: list[str]) -> pa.Table:
-    """Read columns of a Parquet file or folder, verifying page checksums, times in UTC."""
+def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str]) -> pa.Table:
+    """Read columns of a Parquet file or folder, verifying page checksums, times in UTC.
+
+    Args:
+        config: Feast's configuration.
+        source: Where the file is, and what its columns are called.
+        columns: The columns to read.
+        stamps: The column of the event time, and maybe that of the created time; where a row does
+            not say when it was written, that was at its event time.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InputError: It is damaged, a column is missing, or `stamps` holds something but times.
+    """
     if not isinstance(source, FileSource):
         raise InputError(f"feature source {source.name!r} is not a file of ours to read")
-    names = {new: old for old, new in source.field_mapping.items()}
     path = source.get_uri_for_file_path(config.repo_path, source.path)
+    stored = {new: old for old, new in source.field_mapping.items()}
+    asked = [*columns, *stamps]
     checked = ds.ParquetFileFormat(
         default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     )
-    table = ds.dataset(path, format=checked).to_table([names.get(name, name) for name in columns])
-    table = table.rename_columns(columns)
-    for stamp in filter(None, [source.timestamp_field, source.created_timestamp_column]):
-        if stamp in columns:
-            index = table.schema.get_field_index(stamp)
-            table = table.set_column(index, stamp, _utc(table[stamp]))
+    try:
+        data = ds.dataset(path, format=checked)
+        names = [stored.get(name, name) for name in asked]
+        if missing := [name for name in names if name not in data.schema.names]:
+            found = ", ".join(data.schema.names[:20])
+            raise InputError(f"{path}: no column {missing[0]!r}", f"columns found: {found}")
+        table = data.to_table(names).rename_columns(asked)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no file {path}", "check `source` in config.yaml") from error
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0][:160]}") from error
+    for index, stamp in enumerate(stamps, len(columns)):
+        if not pa.types.is_temporal(table[stamp].type) or pa.types.is_time(table[stamp].type):
+            kind = table[stamp].type
+            raise InputError(f"{path}: column {stored.get(stamp, stamp)!r} holds {kind}, not times")
+        known = _utc(table[stamp])
+        if stamp != stamps[0]:
+            known = pc.coalesce(known, table[stamps[0]])
+        table = table.set_column(index, stamp, known)
     return table
 
 
@@ -186,15 +218,16 @@ def _join(
     keys = [column.name for column in view.entity_columns]
     wanted = [view.projection.join_key_map.get(key, key) for key in keys]
     stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
-    table = read(config, source, [*keys, *names, *stamps])
-    times = pa.array(pd.to_datetime(entity_df[time_column], utc=True), MICROSECONDS)
-    created = _microseconds(table[stamps[1]]) if by_created and len(stamps) > 1 else None
+    table = read(config, source, [*keys, *names], stamps)
+    times = _utc(pa.array(pd.to_datetime(entity_df[time_column], utc=True)))
+    created = _microseconds(table[stamps[1]], _ALWAYS) if by_created and stamps[1:] else None
+    ours, theirs = _alike(table.select(keys).to_pandas(), entity_df[wanted])
     rows = last_known(
-        _keys(table.select(keys).to_pandas()),
-        _microseconds(table[stamps[0]]),
+        _keys(ours),
+        _microseconds(table[stamps[0]], _NEVER),
         created,
-        _keys(entity_df[wanted]),
-        _microseconds(times),
+        _keys(theirs),
+        _microseconds(times, _ALWAYS),
         view.ttl or None,
     )
     taken = pa.array(rows, mask=rows < 0)
@@ -224,12 +257,22 @@ def _keys(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.object_]]:
     return keys
 
 
-def _utc(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Read times without a zone as UTC, and all of them in microseconds."""
+def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two tables of keys as text where one holds numbers and the other text."""
+    if list(ours.dtypes) == list(theirs.dtypes):
+        return ours, theirs
+    return ours.map(word), theirs.map(word)
+
+
+def _utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Read times without a zone as UTC, days as their midnight, and all in microseconds."""
+    if not pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us"))
     if column.type.tz is None:
         column = pc.assume_timezone(column, "UTC")
     return column.cast(MICROSECONDS, safe=False)
 
 
-def _microseconds(column: pa.Array | pa.ChunkedArray) -> Rows:
-    return np.asarray(column.cast(pa.int64()), dtype=np.int64)
+def _microseconds(column: pa.Array | pa.ChunkedArray, missing: int) -> Rows:
+    """Return microseconds since the epoch; `missing` stands for a time that is not known."""
+    return np.asarray(pc.fill_null(column.cast(pa.int64()), missing), dtype=np.int64)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -115,16 +116,20 @@ def _open_repo(repo: str) -> FeatureStore:
     path = Path(repo) / "feature_store.yaml"
     if not path.is_file():
         raise ConfigError(f"feature_store.repo: {path} does not exist")
-    raw = yaml.safe_load(os.path.expandvars(path.read_text(encoding="utf-8")))
-    kind = (raw.get("offline_store") or {"type": "file"}).get("type")
-    if kind in {"file", "dask"}:
-        raw["offline_store"] = {"type": _OFFLINE_STORE}
-    elif kind == "ray":
-        raise ConfigError(
-            f"{path}: the offline store 'ray' ignores ttl and breaks ties at random",
-            "use file, duckdb, postgres or spark",
-        )
-    return FeatureStore(config=RepoConfig(**raw, repo_path=Path(repo)))
+    try:
+        raw = yaml.safe_load(os.path.expandvars(path.read_text(encoding="utf-8")))
+        kind = (raw.get("offline_store") or {"type": "file"}).get("type")
+        if kind in {"file", "dask"}:
+            raw["offline_store"] = {"type": _OFFLINE_STORE}
+        elif kind == "ray":
+            raise ConfigError(
+                f"{path}: the offline store 'ray' ignores ttl and breaks ties at random",
+                "use file, duckdb, postgres or spark",
+            )
+        return FeatureStore(config=RepoConfig(**raw, repo_path=Path(repo)))
+    except (FeastError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ConfigError(f"{path} is not a configuration of Feast: {reason}") from error
 
 
 def apply(config: Config) -> list[str]:
@@ -240,10 +245,28 @@ def online(
 ) -> list[dict[str, OnlineValue] | None]:
     """Return the latest values of each entity, or None where the store has no such entity."""
     with _speaking(config) as store:
+        ids = _ids(store, config, model.entity, entities)
+        asked = [each for each in ids if each is not None]
         answer = store.get_online_features(
-            features=_references(model), entity_rows=[{model.entity: each} for each in entities]
+            features=_references(model), entity_rows=[{model.entity: each} for each in asked]
         ).to_dict(include_event_timestamps=True)
-    return [_online_row(answer, model, position) for position in range(len(entities))]
+    rows = iter([_online_row(answer, model, position) for position in range(len(asked))])
+    return [None if each is None else next(rows) for each in ids]
+
+
+def _ids(
+    store: FeatureStore, config: Config, key: str, entities: Sequence[str]
+) -> list[str | int | None]:
+    """Return the ids as the store holds them; None for one that it cannot hold.
+
+    Ours are text; a repository of the user's own may have numbers.
+    """
+    if config.feature_store.repo is None:
+        return list(entities)
+    kinds = {each.join_key: each.value_type for each in store.list_entities(allow_cache=True)}
+    if kinds.get(key) not in {ValueType.INT32, ValueType.INT64}:
+        return list(entities)
+    return [int(each) if re.fullmatch("0|-?[1-9][0-9]{0,17}", each) else None for each in entities]
 
 
 def _online_row(

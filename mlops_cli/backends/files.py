@@ -1,12 +1,15 @@
 """Files: atomic writes, verified reads, locks. Parquet is written with page checksums."""
 
 import csv
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -139,4 +142,20 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
         if path.suffix.lower() == ".csv":
             frame.to_csv(temporary, index=False)
         else:
-            frame.to_json(temporary, orient="records", lines=True, date_format="iso")
+            _write_jsonl(temporary, frame)
+
+
+def _write_jsonl(path: Path, frame: pd.DataFrame) -> None:
+    """Write one object a row; pandas itself would cut numbers after ten decimals."""
+    cells = frame.replace([np.inf, -np.inf], np.nan).astype(object)
+    rows = cells.where(cells.notna(), None).to_dict("records")
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(cell: object) -> object:
+    """Return a cell that JSON has no word for: a list as a list, a time as text."""
+    if isinstance(cell, np.ndarray):
+        return cell.tolist()
+    return cell.isoformat() if isinstance(cell, datetime | date) else str(cell)

@@ -3,8 +3,9 @@
 import logging
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -80,7 +81,7 @@ def _reaching(config: Config) -> Iterator[MlflowClient]:
 
 def _unavailable(config: Config, error: Exception) -> UnavailableError:
     place = config.tracking.uri.split("@")[-1]
-    reason = str(error).splitlines()[0][:160]
+    reason = re.sub(r"://[^/@\s]*@", "://", str(error).splitlines()[0])[:160]
     return UnavailableError(f"MLflow at {place} cannot be reached: {reason}", "try again later")
 
 
@@ -94,8 +95,8 @@ def _client(uri: str, state: str, timeout: int) -> MlflowClient:
     path.parent.mkdir(parents=True, exist_ok=True)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(uri, uri)
     with FileLock(path):
+        client = MlflowClient(uri, uri)  # creates the tables of an empty database
         client.search_experiments(max_results=1)
     return client
 
@@ -109,9 +110,11 @@ def run(config: Config, name: str, tags: Mapping[str, str]) -> Iterator[str]:
     try:
         yield run_id
     except BaseException:
-        client.set_terminated(run_id, "FAILED")
+        with suppress(MlflowException, RequestException):  # what ended the block is what to tell
+            client.set_terminated(run_id, "FAILED")
         raise
-    client.set_terminated(run_id, "FINISHED")
+    with _reaching(config) as client:
+        client.set_terminated(run_id, "FINISHED")
 
 
 def _experiment(config: Config, client: MlflowClient) -> str:
@@ -120,7 +123,13 @@ def _experiment(config: Config, client: MlflowClient) -> str:
     database = config.tracking.uri.startswith(("sqlite", "postgresql"))
     place = config.tracking.artifacts
     location = place if "://" in place else Path(place).as_uri()
-    return str(client.create_experiment(config.project, location if database else None))
+    try:
+        return str(client.create_experiment(config.project, location if database else None))
+    except MlflowException as error:
+        made = client.get_experiment_by_name(config.project)
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
+            raise
+        return str(made.experiment_id)  # another process was quicker
 
 
 def log(
@@ -202,7 +211,9 @@ def fetch(config: Config, source: str) -> Path:
             if place.startswith("file://"):
                 return Path(unquote(urlsplit(place).path))
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=place))
-        except (MlflowException, OSError) as error:
+        except (MlflowException, FileNotFoundError) as error:
+            if isinstance(error, MlflowException) and error.error_code not in _UNKNOWN:
+                raise
             raise NotFoundError(f"the files of {source} are gone from MLflow") from error
 
 

@@ -85,7 +85,7 @@ def _using(url: str, table: sa.Table) -> Iterator[sa.Connection]:
     try:
         with _engine(url, table.name).begin() as connection:
             yield connection
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OSError, ImportError) as error:
         place = sa.engine.make_url(url).render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", error)).splitlines()[0]
         if "append-only" in reason:
@@ -97,8 +97,14 @@ def _using(url: str, table: sa.Table) -> Iterator[sa.Connection]:
 
 
 def actor() -> str:
-    """Return who acts: MLOPS_ACTOR, or else the account of the operating system."""
-    return os.environ.get("MLOPS_ACTOR") or getpass.getuser()
+    """Return who acts: MLOPS_ACTOR, or else the account of the operating system.
+
+    A container may run under a number that no account has.
+    """
+    try:
+        return os.environ.get("MLOPS_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def append(
@@ -147,7 +153,7 @@ def events(config: Config, model: str | None = None, actions: Sequence[str] = ()
     for seq, _, body, link in chain_rows(config):
         try:
             found.append(_event(body, link))
-        except (ValueError, KeyError) as error:
+        except (ValueError, TypeError) as error:
             raise IntegrityError(
                 f"event {seq} of the audit log is damaged", "run `mlops audit verify`"
             ) from error

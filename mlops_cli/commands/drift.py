@@ -36,10 +36,10 @@ def check(
 
     if not models:
         names = drift.with_champion(session.config)
-    if current and len(names) != 1:
-        raise InputError("--current needs one model", f"one of {', '.join(names)}")
     if not names:
         raise NotFoundError("no model has a champion", "`mlops promote --challenger` makes one")
+    if current and len(names) != 1:
+        raise InputError("--current needs one model", f"one of {', '.join(names)}")
     render = None
     if report:
         from mlops_cli.services import drift_page
@@ -70,8 +70,10 @@ def _view(result: "DriftResult") -> object:
         return f"{title}\ninconclusive: too few rows to tell"
     found = [each for each in result.checks if each.drifted]
     if not found:
-        worst = max(each.threshold for each in result.checks if each.threshold < 1)
-        return f"{title}\nno drift; a shift of {worst:.2f} sd in one column would have been seen"
+        numbers = [each for each in result.checks if each.column and each.method == "wasserstein"]
+        worst = max((each.threshold for each in numbers), default=None)
+        seen = f"; a shift of {worst:.2f} sd in one column would have been seen" if worst else ""
+        return f"{title}\nno drift{seen}"
     rows = [(each.kind, each.message) for each in found]
     return table(f"DRIFT in {title}", ("kind", "what has changed"), rows)
 

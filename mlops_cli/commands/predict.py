@@ -105,7 +105,8 @@ def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
             )
             for part in answer.contributions
         ]
-        scale = "log odds" if answer.probability is not None else "margin"
+        odds = answer.probability is not None or model.output_range is not None
+        scale = "log odds" if odds else "the prediction"
         base = f"{answer.base_value:+.3f}"
         parts.append(table("Why", ("feature", "is", "adds", ""), rows))
         parts.append(f"on the scale of {scale}, starting from {base}\n")

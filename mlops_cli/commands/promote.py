@@ -59,10 +59,10 @@ def promote(
         done = [each for each in done if each.decision is not Decision.NO_CHALLENGER]
         results = [each for each in results if each in done or isinstance(each, dict)]
     code = most_severe([failed, *(CODES[each.decision] for each in done)])
-    return Answer({"results": results}, lambda: _view(done), code)
+    return Answer({"results": results}, lambda: _view(done, bool(results)), code)
 
 
-def _view(results: "list[PromotionResult]") -> list[object]:
+def _view(results: "list[PromotionResult]", some: bool) -> list[object]:
     parts: list[object] = []
     for result in results:
         against = f"champion {result.champion}" if result.champion else "no champion"
@@ -75,7 +75,7 @@ def _view(results: "list[PromotionResult]") -> list[object]:
             parts.append(table(title, ("gate", "verdict", "value [95 %]", "limit"), rows))
         parts += [f"{gate.name}: {gate.message}" for gate in result.gates if not gate.passed]
         parts.append(f"{result.model}: {str(result.decision).replace('_', ' ')}")
-    return parts or ["no model has a challenger"]
+    return parts if some else ["no model has a challenger"]
 
 
 def approve(

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,10 +46,13 @@ def register(app: typer.Typer, run: Callable[[Sequence[str]], int]) -> None:
         ),
     ) -> Answer:
         """Take one model through its whole life in a new folder, with every command shown."""
-        steps = [("A project to start from", f"init {folder}", ExitCode.OK), *STEPS]
+        quoted = shlex.quote(str(folder))
+        steps = [("A project to start from", f"init {quoted}", ExitCode.OK), *STEPS]
         if (folder / "config.yaml").exists():
             raise InputError(f"{folder} has a project already", "name another folder")
         here = Path.cwd()
+        # It may name a project in use, whose tables the steps would replace.
+        elsewhere = os.environ.pop("MLOPS_CONFIG", None)
         done = []
         try:
             for title, line, expected in steps:
@@ -60,11 +64,13 @@ def register(app: typer.Typer, run: Callable[[Sequence[str]], int]) -> None:
                 os.chdir(here / folder)
         finally:
             os.chdir(here)
+            if elsewhere is not None:
+                os.environ["MLOPS_CONFIG"] = elsewhere
         return Answer(
             {"folder": folder, "steps": done},
             lambda: (
                 f"\nDone. The project is in {folder}: look at config.yaml, then try"
-                f" `cd {folder} && mlops train --all`."
+                f" `cd {quoted} && mlops train --all`."
             ),
         )
 
@@ -75,4 +81,4 @@ def _run(session: Session, run: Callable[[Sequence[str]], int], line: str) -> in
     """Run one step; with --json its output goes to stderr, stdout is for the one object."""
     aside = contextlib.redirect_stdout(sys.stderr) if session.json else contextlib.nullcontext()
     with aside:
-        return int(run(line.split()))
+        return int(run(shlex.split(line)))

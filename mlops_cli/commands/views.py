@@ -50,7 +50,8 @@ def number(value: float | None) -> str:
         return "-"
     if float(value).is_integer():
         return str(int(value))
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    # Adding 0.0 turns -0.0 into 0.0.
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
@@ -61,7 +62,7 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     """
     if value is None or low is None or high is None:
         return number(value)
-    return f"{number(value)} [{low:.3f}, {high:.3f}]"
+    return f"{number(value)} [{round(low, 3) + 0.0:.3f}, {round(high, 3) + 0.0:.3f}]"
 
 
 def age(value: timedelta | None) -> str:

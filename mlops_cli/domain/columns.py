@@ -45,7 +45,7 @@ def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: st
 
 def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
     if spec.type == "category":
-        words = [_word(cell) for cell in values]
+        words = [word(cell) for cell in values]
         return pd.Series(words, index=values.index, name=values.name, dtype=object)
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -70,8 +70,14 @@ def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
     return pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
 
 
-def _word(cell: Any) -> str | None:
-    """Return a cell as text; a whole number has no point, since a gap in a column gives it one."""
+def word(cell: Any) -> str | None:
+    """Return a cell as text, None where it is empty; a whole number has no point.
+
+    A gap in a column of whole numbers makes pandas give them one.
+
+    >>> word("007"), word(7), word(7.0), word(float("nan"))
+    ('007', '7', '7', None)
+    """
     if isinstance(cell, str):
         return cell or None
     if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:  # noqa: PLR0124 - NaN
@@ -93,8 +99,8 @@ def _number(cell: Any) -> float | None:
 
 def _flag(cell: Any) -> float | None:
     """Return 1 or 0 for a word that says true or false; otherwise as `_number`."""
-    word = cell.strip().lower() if isinstance(cell, str) else ""
-    return _FLAGS.get(word) if word else _number(cell)
+    said = cell.strip().lower() if isinstance(cell, str) else ""
+    return _FLAGS.get(said) if said else _number(cell)
 
 
 def entities(values: pd.Series, source: str) -> pd.Series:
@@ -103,7 +109,7 @@ def entities(values: pd.Series, source: str) -> pd.Series:
     Raises:
         InputError: A row has none.
     """
-    ids = pd.Series([_word(cell) for cell in values], index=values.index, dtype=object)
+    ids = pd.Series([word(cell) for cell in values], index=values.index, dtype=object)
     if ids.isna().any():
         row = int(np.argmax(ids.isna().to_numpy())) + 1
         raise InputError(f"{source}: row {row} has no {values.name}")
@@ -152,7 +158,7 @@ def json_value(value: object, spec: FeatureConfig) -> object:
     (41, True)
     """
     if spec.type == "category":
-        return _word(value)
+        return word(value)
     number = _number(value)
     if number is None or not np.isfinite(number):
         return None

@@ -8,7 +8,7 @@ from mlops_cli.config import Config
 from mlops_cli.domain import chain, fairness
 from mlops_cli.domain.chain import Verification
 from mlops_cli.domain.records import Event, LoggedPrediction
-from mlops_cli.domain.results import FairnessGap
+from mlops_cli.domain.results import FairnessGap, Verdict
 from mlops_cli.errors import NotFoundError
 
 
@@ -52,24 +52,33 @@ def verify(config: Config) -> Verification:
 def bias(config: Config, name: str, number: int | None) -> BiasResult:
     """Measure fairness of the champion, or of any version, on its frozen holdout rows."""
     model = config.models[name]
-    version = registry.version(config, name, number) if number else registry.champion(config, name)
+    version = (
+        registry.champion(config, name)
+        if number is None
+        else registry.version(config, name, number)
+    )
     stored = estimator.load(*registry.files_of(config, version))
     rows = stored.rows(estimator.HOLDOUT_FILE)
+    known = {key: protected for key, protected in model.protected.items() if key in rows}
     gaps = fairness.assess(
         model.task,
         rows["mlops_label"].to_numpy(float),
         stored.predict(rows),
-        {
-            key: fairness.groups_of(rows[key], protected.bins)
-            for key, protected in model.protected.items()
-            if key in rows
-        },
+        {key: fairness.groups_of(rows[key], protected.bins) for key, protected in known.items()},
         rows["mlops_entity"].to_numpy(),
         metrics=model.fairness_metrics,
         limit=model.fairness.limit,
         min_group_rows=model.fairness.min_group_rows,
         threshold=stored.contract.threshold,
         seed=config.seed,
+    )
+    gaps += tuple(
+        FairnessGap(
+            key, metric, None, None, None, model.fairness.limit, Verdict.INCONCLUSIVE, groups=()
+        )
+        for key in model.protected
+        if key not in known  # the version was trained before this was a feature
+        for metric in model.fairness_metrics
     )
     details: dict[str, Any] = {
         "gaps": [
@@ -96,6 +105,7 @@ def lineage(config: Config, prediction_id: str) -> Lineage:
     version = registry.version(config, found.model, found.version)
     _, tags = registry.run_status(config, version.run_id)
     events = tables.events(config, found.model)
+    model = config.models.get(found.model)  # None where it was renamed or taken out since
     about = (found.version, version.run_id)
     prefix = "mlops.version."
     return Lineage(
@@ -105,7 +115,7 @@ def lineage(config: Config, prediction_id: str) -> Lineage:
         model_digest=tags["mlops.model_digest"],
         dataset_digest=tags["mlops.dataset_digest"],
         commit=tags.get("mlflow.source.git.commit"),
-        feature_views=tuple(config.models[found.model].feature_views),
+        feature_views=tuple(model.feature_views) if model else (),
         packages={k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)},
         events=tuple(e for e in events if {e.version, e.details.get("run_id")} & set(about)),
     )

@@ -12,6 +12,7 @@ from mlops_cli.backends import estimator, files, registry, tables
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import drift
 from mlops_cli.domain.columns import typed
+from mlops_cli.domain.labels import checked_labels
 from mlops_cli.domain.records import Event
 from mlops_cli.domain.results import DriftCheck
 from mlops_cli.errors import InputError, NotFoundError
@@ -109,28 +110,27 @@ def check(
 
 
 def _from_log(config: Config, name: str, stored: estimator.StoredModel, days: float) -> _Current:
-    """Take the inference log of the last days, and the labels that have come in for them."""
+    """Take the inference log of the last days, and the labels that have come in during them."""
     end = datetime.now(UTC)
     start = end - timedelta(days=days)
     rows = tables.window(config, name, start, end)
     window = Window(start, end, len(rows), "inference log")
     features = stored.contract.features
     records = pd.DataFrame([dict(row.features) for row in rows], columns=list(features))
-    labels = _labels_since(config.models[name], start)
+    labels = _arrived(config.models[name], start, end)
     return _Current(typed(records, features, "inference log"), labels, window)
 
 
-def _labels_since(
-    model: ModelConfig, start: datetime
+def _arrived(
+    model: ModelConfig, start: datetime, end: datetime
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the labels whose prediction lies in the window and whose delay has passed."""
+    """Return the labels that became known in the window: their delay after the prediction."""
     source = Path(model.labels.source)
     if not source.is_file():
         return np.empty(0)
-    frame = files.read_table(source)
-    times = pd.to_datetime(frame[model.labels.timestamp], utc=True)
-    known = (times >= start) & (times <= datetime.now(UTC) - model.labels.delay)
-    return pd.to_numeric(frame.loc[known, model.labels.column]).to_numpy(float)
+    frame = checked_labels(files.read_table(source), model, str(source))
+    known = frame[model.labels.timestamp] + model.labels.delay
+    return frame.loc[(known >= start) & (known < end), model.labels.column].to_numpy(float)
 
 
 def _from_file(stored: estimator.StoredModel, path: Path) -> _Current:

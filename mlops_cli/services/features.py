@@ -10,7 +10,7 @@ import pandas as pd
 from mlops_cli.backends import feature_store, files, tables
 from mlops_cli.config import Config, FeatureConfig, FeatureViewConfig, ModelConfig
 from mlops_cli.domain import hospital
-from mlops_cli.domain.columns import json_value, typed
+from mlops_cli.domain.columns import entities, json_value, times, typed
 from mlops_cli.errors import InputError, NotFoundError
 
 NEW_PATIENTS = "new_patients.csv"
@@ -68,6 +68,8 @@ def generate(
         model = config.models.get(name)
         if model is None or set(sample.views) != set(model.feature_views):
             continue
+        if not all(view.source for view in model.feature_views.values()):
+            continue
         for view_name, frame in sample.views.items():
             source = model.feature_views[view_name].source
             written.append(_write(Path(str(source)), frame, model.features))
@@ -99,7 +101,8 @@ def import_table(
 ) -> list[Written]:
     """Write a file of the user's into the sources of one model: its views and its labels.
 
-    A view is written if the file has all its columns, the labels if it has the label column.
+    A view is written if the file has its columns, the labels if it has the label column; a file
+    with some columns of a view and not the others is refused.
     Nothing is written before every part of the file has been read and checked.
 
     Args:
@@ -114,13 +117,20 @@ def import_table(
     model = config.models[name]
     frame = files.read_table(file)
     if model.entity not in frame.columns:
-        raise InputError(f"{file}: no column {model.entity!r} with the entity of each row")
+        raise InputError(
+            f"{file}: no column {model.entity!r} with the entity of each row",
+            f"columns found: {', '.join(map(str, frame.columns[:20]))}",
+        )
+    if frame.empty:
+        raise InputError(f"{file} has no rows")
     parts: list[tuple[str, pd.DataFrame]] = []
     for view in model.feature_views.values():
-        if view.source and set(view.features) <= set(frame.columns):
+        if view.source and not set(view.features).isdisjoint(frame.columns):
             values = typed(frame, view.features, str(file))
             keys = _keys(frame, model, view.timestamp, time, file)
-            parts.append((view.source, pd.concat([keys, values], axis=1)))
+            parts.append(
+                (view.source, pd.concat([keys, _written(frame, view, file), values], axis=1))
+            )
     if model.labels.column in frame.columns:
         label = {model.labels.column: FeatureConfig(type="float")}
         keys = _keys(frame, model, model.labels.timestamp, time, file)
@@ -138,22 +148,26 @@ def _keys(
     frame: pd.DataFrame, model: ModelConfig, stamp: str, time: datetime | None, file: Path
 ) -> pd.DataFrame:
     """Return the entity, as text, and the time of each row."""
-    if frame[model.entity].isna().any():
-        row = int(frame[model.entity].isna().to_numpy().argmax()) + 1
-        raise InputError(f"{file}: row {row} has no {model.entity}")
+    ids = entities(frame[model.entity], str(file))
     if stamp in frame.columns:
-        times = pd.to_datetime(frame[stamp], utc=True, errors="coerce", format="ISO8601")
-        if times.isna().any():
-            row = int(times.isna().to_numpy().argmax()) + 1
-            raise InputError(f"{file}: column {stamp!r}, row {row} is not a time in ISO 8601")
+        moments = times(frame[stamp], str(file))
     elif time is not None:
-        times = pd.Series(pd.Timestamp(time), index=frame.index)
+        moments = pd.Series(pd.Timestamp(time), index=frame.index)
     else:
         raise InputError(
             f"{file}: no column {stamp!r} with the time of each row",
             "name a time for all rows with --time 2026-01-31",
         )
-    return pd.DataFrame({model.entity: frame[model.entity].astype(str), stamp: times})
+    return pd.DataFrame({model.entity: ids, stamp: moments})
+
+
+def _written(frame: pd.DataFrame, view: FeatureViewConfig, file: Path) -> pd.DataFrame:
+    """Return the time each row was written, where the view records it."""
+    if view.created is None:
+        return pd.DataFrame(index=frame.index)
+    if view.created not in frame.columns:
+        raise InputError(f"{file}: no column {view.created!r} with the time each row was written")
+    return pd.DataFrame({view.created: times(frame[view.created], str(file))})
 
 
 def apply(config: Config) -> list[str]:
@@ -165,12 +179,25 @@ def apply(config: Config) -> list[str]:
 
 
 def materialize(config: Config) -> dict[str, datetime]:
-    """Bring the newest value of every entity online; running it again changes nothing."""
+    """Bring the newest value of every entity online; running it again changes nothing.
+
+    Raises:
+        InputError: A cell is not of its feature's type: Feast would serve 52.5 in an int as 52.
+    """
     with files.lock(config.state, "features"):
+        _check_types(config)
         until = feature_store.materialize(config, datetime.now(UTC))
         stamps = {name: end.isoformat() for name, end in until.items()}
         tables.append(config, "features.materialized", details={"views": stamps})
     return until
+
+
+def _check_types(config: Config) -> None:
+    """Read every source that is a file of ours as its features' types."""
+    views = {name: v for model in config.models.values() for name, v in model.feature_views.items()}
+    for view in views.values():
+        if view.source and "://" not in view.source and not Path(view.source).is_dir():
+            typed(files.read_table(Path(view.source)), view.features, view.source)
 
 
 def listing(config: Config) -> list[ViewState]:

@@ -88,7 +88,8 @@ def show(config: Config, name: str) -> list[VersionSummary]:
             aliases=version.aliases,
             created=version.created,
             run_id=version.run_id,
-            waiting=version.tags.get("mlops.approval", "").startswith("waiting"),
+            waiting=CHALLENGER in version.aliases
+            and version.tags.get("mlops.approval", "").startswith("waiting"),
             metrics=registry.run_metrics(config, version.run_id),
         )
         for version in registry.versions(config, name)

@@ -16,6 +16,7 @@ class Project:
 
     folder: str
     files: tuple[str, ...]
+    """Those that were written."""
     example: str
 
 
@@ -24,7 +25,7 @@ def init(folder: Path, example: str) -> Project:
 
     Raises:
         NotFoundError: There is no such example.
-        InputError: The folder has a config.yaml already, or is a file.
+        InputError: The folder has a config.yaml already, is a file, or cannot be made.
     """
     if example not in EXAMPLES:
         raise NotFoundError.among("example", example, EXAMPLES, "mlops")
@@ -32,12 +33,15 @@ def init(folder: Path, example: str) -> Project:
         raise InputError(f"{folder} is not a folder")
     if (folder / "config.yaml").exists():
         raise InputError(f"{folder} has a config.yaml already", "choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    source = _source(example)
-    for name in EXAMPLES[example]:
-        if not (folder / name).exists():
-            shutil.copyfile(source / name, folder / name)
-    return Project(str(folder), EXAMPLES[example], example)
+    absent = tuple(name for name in EXAMPLES[example] if not (folder / name).exists())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Last comes what makes the folder a project: an init that was stopped can be run again.
+        for name in reversed(absent):
+            shutil.copyfile(_source(example) / name, folder / name)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}") from error
+    return Project(str(folder), absent, example)
 
 
 def _source(example: str) -> Path:

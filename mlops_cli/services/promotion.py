@@ -2,7 +2,8 @@
 
 Every change holds the model's lock, writes its intent to the audit log before and its outcome
 after, and moves the alias by one upsert. Killed anywhere, the champion is the old one or the new
-one, and the same command run again finishes the job.
+one, and the same command run again finishes the job: an intent whose version is champion and that
+has no outcome is what a kill leaves behind, and the next command writes the outcome.
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,17 @@ from mlops_cli.backends import estimator, files, registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION, Version
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import fairness, gates
+from mlops_cli.domain.records import Event
 from mlops_cli.domain.results import Decision, Gate, Verdict
 from mlops_cli.errors import ConflictError, NotFoundError
 
 WAITING = "mlops.approval"
 PROMOTED = "mlops.promoted"
+MOVES = tuple(
+    f"{verb}.{stage}"
+    for verb in ("promotion", "approval", "rollback")
+    for stage in ("intent", "done")
+)
 
 
 @dataclass(frozen=True)
@@ -53,25 +60,21 @@ class ChampionChange:
 def promote(config: Config, name: str, dry_run: bool = False) -> PromotionResult:
     """Judge the challenger against the champion, and promote it if every gate passes."""
     with _lock(config, name):
+        recovered = None if dry_run else _recover(config, name)
         aliases = registry.aliases(config, name)
         challenger, champion = aliases.get(CHALLENGER), aliases.get(CHAMPION)
+        if challenger is None and recovered and recovered.action == "promotion.done":
+            challenger = recovered.version
         if challenger is None:
             return PromotionResult(name, Decision.NO_CHALLENGER, None, champion, ())
         if challenger == champion:
-            return _finish(config, name, challenger)
+            return PromotionResult(name, Decision.PROMOTED, challenger, champion, ())
         version = registry.version(config, name, challenger)
         evidence = _judge(config, name, version, champion)
         decision = gates.decide(evidence, config.models[name].gates.approval)
         if not dry_run:
             _act(config, version, champion, decision, evidence)
     return PromotionResult(name, decision, challenger, champion, evidence)
-
-
-def _finish(config: Config, name: str, number: int) -> PromotionResult:
-    """Complete a promotion that was killed between the move of the alias and its record."""
-    tables.append(config, "promotion.done", name, number, {"recovered": True})
-    registry.drop_alias(config, name, CHALLENGER)
-    return PromotionResult(name, Decision.PROMOTED, number, number, ())
 
 
 def _judge(
@@ -88,7 +91,7 @@ def _judge(
         if problem := _not_comparable(old, new, rows):
             return (problem,)
         old_scores = old.predict(rows)
-    return gates.judge(
+    judged = gates.judge(
         model,
         rows["mlops_label"].to_numpy(float),
         new.predict(rows),
@@ -97,6 +100,7 @@ def _judge(
         _groups(model, rows),
         config.seed,
     )
+    return (*judged, *_unmeasured(model, rows))
 
 
 def _not_comparable(
@@ -118,6 +122,19 @@ def _groups(model: ModelConfig, rows: pd.DataFrame) -> dict[str, NDArray[np.obje
         for key, protected in model.protected.items()
         if key in rows
     }
+
+
+def _unmeasured(model: ModelConfig, rows: pd.DataFrame) -> list[Gate]:
+    """Return a gate for each protected attribute that the version's rows do not have."""
+    return [
+        Gate(
+            f"fairness:{key}",
+            Verdict.INCONCLUSIVE,
+            f"the challenger was trained before {key} was a feature: train it again",
+        )
+        for key in model.protected
+        if key not in rows
+    ]
 
 
 def _act(
@@ -143,6 +160,8 @@ def _act(
             registry.set_tags(config, name, number, waiting)
     else:
         tables.append(config, f"promotion.{decision}", name, number, details)
+        if challenger.tags.get(WAITING):
+            registry.set_tags(config, name, number, {WAITING: ""})
 
 
 def _move(
@@ -152,26 +171,60 @@ def _move(
     number: int,
     champion: int | None,
     details: Mapping[str, object],
-) -> int:
-    """Make a version champion and return the number of the event that says so.
+) -> Event:
+    """Make a version champion and return the event that says so.
 
     Raises:
         ConflictError: The champion is not the one that the decision was made against.
     """
-    tables.append(config, f"{action}.intent", name, number, {"champion": champion})
+    details = {"champion": champion, **details}
+    tables.append(config, f"{action}.intent", name, number, details)
     if (now := registry.aliases(config, name).get(CHAMPION)) != champion:
         raise ConflictError(
             f"the champion of {name} has moved from {champion} to {now}",
             "run the command again to decide against the new one",
         )
-    registry.set_tags(config, name, number, {PROMOTED: datetime.now(UTC).isoformat(), WAITING: ""})
     registry.set_alias(config, name, CHAMPION, number)
     if (now := registry.aliases(config, name).get(CHAMPION)) != number:
         raise ConflictError(f"the champion of {name} is {now} although {number} was promoted")
-    event = tables.append(config, f"{action}.done", name, number, details)
-    if registry.aliases(config, name).get(CHALLENGER) == number:
+    event = _record(config, action, name, number, details)
+    _end_challenge(config, name)
+    return event
+
+
+def _record(
+    config: Config, action: str, name: str, number: int, details: Mapping[str, object]
+) -> Event:
+    """Note on the version and in the audit log that it has become champion."""
+    registry.set_tags(config, name, number, {PROMOTED: datetime.now(UTC).isoformat(), WAITING: ""})
+    return tables.append(config, f"{action}.done", name, number, details)
+
+
+def _end_challenge(config: Config, name: str) -> None:
+    """Take the alias `challenger` from a version that has become champion."""
+    aliases = registry.aliases(config, name)
+    if CHALLENGER in aliases and aliases[CHALLENGER] == aliases.get(CHAMPION):
         registry.drop_alias(config, name, CHALLENGER)
-    return event.seq
+
+
+def _recover(config: Config, name: str) -> Event | None:
+    """Finish a move that was killed after the alias; return the event that is its record.
+
+    The intent holds all that the outcome says, the reason of a person included.
+    """
+    moves = tables.events(config, name, MOVES)
+    aliases = registry.aliases(config, name)
+    champion = aliases.get(CHAMPION)
+    if champion is None or not moves or moves[-1].version != champion:
+        return None
+    event = moves[-1]
+    if event.action.endswith(".intent"):
+        details = {**event.details, "recovered": True}
+        event = _record(config, event.action.removesuffix(".intent"), name, champion, details)
+    elif aliases.get(CHALLENGER) != champion:
+        return None
+    _end_challenge(config, name)
+    return event
 
 
 def approve(config: Config, name: str, number: int | None, reason: str) -> ChampionChange:
@@ -182,6 +235,9 @@ def approve(config: Config, name: str, number: int | None, reason: str) -> Champ
         ConflictError: The champion has changed since the gates were judged.
     """
     with _lock(config, name):
+        done = _recover(config, name)
+        if done and done.action == "approval.done" and number in {None, done.version}:
+            return _changed(done)
         version = _waiting(config, name, number)
         champion = registry.aliases(config, name).get(CHAMPION)
         if version.tags[WAITING] != f"waiting champion={champion}":
@@ -190,16 +246,14 @@ def approve(config: Config, name: str, number: int | None, reason: str) -> Champ
                 "run `mlops promote --challenger` again",
             )
         estimator.load(*registry.files_of(config, version))
-        details = {"reason": reason, "champion": champion}
-        event = _move(config, "approval", name, version.number, champion, details)
-    return ChampionChange(
-        name, version.number, champion, version.number, tables.actor(), reason, event
-    )
+        details = {"reason": reason}
+        return _changed(_move(config, "approval", name, version.number, champion, details))
 
 
 def reject(config: Config, name: str, number: int | None, reason: str) -> ChampionChange:
     """Turn down a challenger that waits for a person; the champion stays."""
     with _lock(config, name):
+        _recover(config, name)
         version = _waiting(config, name, number)
         champion = registry.aliases(config, name).get(CHAMPION)
         event = tables.append(config, "approval.rejected", name, version.number, {"reason": reason})
@@ -217,7 +271,7 @@ def _waiting(config: Config, name: str, number: int | None) -> Version:
         or not version.tags.get(WAITING, "").startswith("waiting")
         or number not in {None, version.number}
     ):
-        asked = f"version {number} of {name}" if number else name
+        asked = name if number is None else f"version {number} of {name}"
         raise NotFoundError(
             f"nothing of {asked} waits for approval",
             "`mlops promote --challenger` asks for one where gates.approval is true",
@@ -232,6 +286,9 @@ def rollback(config: Config, name: str, to: int | None, reason: str) -> Champion
         NotFoundError: There is no earlier champion, or the version was never one.
     """
     with _lock(config, name):
+        done = _recover(config, name)
+        if done and done.action == "rollback.done" and to in {None, done.version}:
+            return _changed(done)
         champion = registry.aliases(config, name).get(CHAMPION)
         former = [
             version
@@ -240,7 +297,9 @@ def rollback(config: Config, name: str, to: int | None, reason: str) -> Champion
         ]
         chosen = [v for v in former if to in {None, v.number}]
         if champion is None or not chosen:
-            wanted = f"version {to} of {name} was never" if to else f"{name} has no earlier"
+            wanted = (
+                f"version {to} of {name} was never" if to is not None else f"{name} has no earlier"
+            )
             known = ", ".join(str(version.number) for version in former)
             raise NotFoundError(
                 f"{wanted} champion", f"earlier champions: {known}" if known else None
@@ -248,10 +307,16 @@ def rollback(config: Config, name: str, to: int | None, reason: str) -> Champion
         target = max(chosen, key=lambda version: version.tags[PROMOTED])
         estimator.load(*registry.files_of(config, target))
         details = {"reason": reason, "from": champion}
-        event = _move(config, "rollback", name, target.number, champion, details)
+        return _changed(_move(config, "rollback", name, target.number, champion, details))
+
+
+def _changed(event: Event) -> ChampionChange:
+    """Tell what an event of approve or rollback has changed."""
+    version, details = int(event.version or 0), event.details
     return ChampionChange(
-        name, target.number, champion, target.number, tables.actor(), reason, event
-    )
+        str(event.model), version, details["champion"], version, event.actor, details["reason"],
+        event.seq,
+    )  # fmt: skip
 
 
 def _lock(config: Config, name: str) -> AbstractContextManager[None]:

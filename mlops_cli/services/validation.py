@@ -31,7 +31,7 @@ def validate(config: Config, name: str) -> ValidationResult:
         if view.source is None:
             continue
         frame = files.read_table(Path(view.source))
-        columns = (model.entity, view.timestamp)
+        columns = (model.entity, view.timestamp, *filter(None, [view.created]))
         findings += table_checks.check(view_name, frame, columns, view.features)
         count += 1
     labels = files.read_table(Path(model.labels.source))

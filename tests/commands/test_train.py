@@ -352,9 +352,7 @@ def test_register_finishes_what_was_killed(clinic: Path, mlops: Mlops, lost: str
         status, tags = registry.run_status(config, run_id)
         assert status == "FINISHED"
         kept = {key: value for key, value in tags.items() if key.endswith("_digest")}
-        number = registry.create_version(
-            config, HEART, run_id, tags["mlops.source"], kept
-        ).number
+        number = registry.create_version(config, HEART, run_id, tags["mlops.source"], kept).number
     assert mlops("register", HEART, "--run", run_id, "--json").data["version"] == number
     assert registry.aliases(config, HEART)["challenger"] == number
     events = mlops("audit", "log", HEART, "--json").data["events"]
@@ -417,9 +415,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("ward"))
 
 
-def test_all_trains_every_model(
-    ward: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_trains_every_model(ward: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ward)
     monkeypatch.setenv("MLOPS_MODELS__READMISSION__SEARCH__TRIALS", "1")
     results = {each["model"]: each for each in mlops("train", "--all", "--json").data["results"]}

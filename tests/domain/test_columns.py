@@ -52,7 +52,8 @@ def test_other_words_are_no_bool(value):
 @pytest.mark.parametrize(
     ("spec", "value"),
     [(INT, "1.5"), (INT, 1.5), (INT, "old"), (INT, "1e30"), (INT, 2.0**63), (FLOAT, "12,5"),
-     (FLOAT, "NA"), (FLOAT, "0x"), (FLOAT, dt.datetime(2026, 1, 1)), (FLOAT, dt.date(2026, 1, 1)),
+     (FLOAT, "NA"), (FLOAT, "0x"),
+     (FLOAT, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)), (FLOAT, dt.date(2026, 1, 1)),
      (FLOAT, [1.0]), (FLOAT, {"a": 1}), (INT, "--")],
 )  # fmt: skip
 def test_a_cell_of_another_type_is_refused(spec, value):
@@ -109,7 +110,9 @@ def test_columns_keep_the_order_of_the_features_and_the_index_of_the_table():
 
 
 def test_a_missing_column_is_named_with_what_is_there():
-    with pytest.raises(InputError, match=r"a.csv: column 'whole' is missing, with 2 more") as caught:
+    with pytest.raises(
+        InputError, match=r"a.csv: column 'whole' is missing, with 2 more"
+    ) as caught:
         typed(pd.DataFrame({"word": ["male"]}), SPECS, "a.csv")
     assert caught.value.hint == "columns found: word"
 

@@ -23,7 +23,11 @@ def model(task="classification"):
 def table(labels=None, **columns):
     size = len(labels) if labels is not None else 24
     sick = labels if labels is not None else [0, 1] * 12
-    frame = {"who": [f"{n:03d}" for n in range(size)], "at": pd.Timestamp("2026-01-01"), "sick": sick}
+    frame = {
+        "who": [f"{n:03d}" for n in range(size)],
+        "at": pd.Timestamp("2026-01-01"),
+        "sick": sick,
+    }
     return pd.DataFrame({**frame, **columns})
 
 

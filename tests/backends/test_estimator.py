@@ -1,0 +1,271 @@
+"""XGBoost behind our functions: folds, predictions, categories, exact explanations."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_cli.backends import environment, estimator, registry, search
+from mlops_cli.config import ModelConfig
+from mlops_cli.config.training import DimensionConfig
+from mlops_cli.domain.columns import encode
+from mlops_cli.domain.contract import Contract
+from mlops_cli.errors import InputError
+
+WARDS = ("surgery", "medicine", "cardiology")
+FEATURES: dict[str, Any] = {
+    "age": {"type": "int", "range": [18, 100]},
+    "ward": {"type": "category", "categories": list(WARDS)},
+    "smoker": {"type": "bool"},
+    "bmi": {"type": "float"},
+    "region": {"type": "category", "categories": ["north", "south"], "input": False},
+}
+PARAMS = {"max_depth": 3, "learning_rate": 0.3, "seed": 7}
+
+
+def model_of(task: str = "classification", **more: Any) -> ModelConfig:
+    view = {"source": "x.parquet", "features": FEATURES}
+    labels = {"source": "y.parquet", "column": "label"}
+    return ModelConfig.model_validate(
+        {"task": task, "entity": "id", "feature_views": {"view": view}, "labels": labels, **more}
+    )
+
+
+def rows(count: int, seed: int = 0) -> pd.DataFrame:
+    """Rows where the ward and the age decide, with some values missing."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(18, 100, count).astype(float),
+            "ward": rng.choice(np.array(WARDS, dtype=object), count),
+            "smoker": rng.integers(0, 2, count).astype(float),
+            "bmi": rng.normal(27, 4, count),
+            "region": rng.choice(np.array(["north", "south"], dtype=object), count),
+        }
+    )
+    frame.loc[rng.random(count) < 0.1, "bmi"] = np.nan
+    return frame
+
+
+def labels_of(frame: pd.DataFrame) -> Any:
+    return ((frame["ward"] == "medicine") | (frame["age"] > 70)).to_numpy(float)
+
+
+def fitted(model: ModelConfig, frame: pd.DataFrame, rounds: int = 20) -> Any:
+    matrix, params = encode(frame, model.inputs), {**estimator.objective(model), **PARAMS}
+    return estimator.fit(matrix, labels_of(frame), model.inputs, params, rounds)
+
+
+def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredModel:
+    registry.write_model(folder, booster, list(model.inputs), environment.pins())
+    digests = estimator.seal(folder, Contract.of("heart", model, 10, "digest"))
+    return estimator.load(folder, digests["manifest"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        model_of(),
+        model_of("regression"),
+        model_of("regression", output_range=[0, 1]),
+    ],
+    ids=["classification", "regression", "bounded regression"],
+)
+def test_a_model_read_back_predicts_the_same_bits(tmp_path: Path, model: ModelConfig) -> None:
+    booster = fitted(model, rows(300))
+    fresh = rows(200, seed=1)
+    before = estimator.predict(booster, encode(fresh, model.inputs), model.inputs)
+    after = saved(tmp_path / "model", model, booster).predict(fresh)
+    assert before.tobytes() == after.tobytes()
+    assert len(np.unique(after)) > 2
+
+
+def test_another_process_predicts_the_same_bits(tmp_path: Path) -> None:
+    model, fresh = model_of(), rows(50, seed=1)
+    stored = saved(tmp_path / "model", model, fitted(model, rows(300)))
+    fresh.to_parquet(tmp_path / "rows.parquet")
+    manifest = estimator._sha256(tmp_path / "model/manifest.json")
+    code = (
+        "import sys, pandas as pd; from pathlib import Path;"
+        "from mlops_cli.backends import estimator;"
+        f"stored = estimator.load(Path({str(tmp_path / 'model')!r}), {manifest!r});"
+        f"frame = pd.read_parquet({str(tmp_path / 'rows.parquet')!r});"
+        "sys.stdout.write(stored.predict(frame).tobytes().hex())"
+    )
+    other = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=other, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == stored.predict(fresh).tobytes().hex()
+
+
+def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:
+    model, frame = model_of(), rows(300)
+    for name in ("one", "two"):
+        registry.write_model(tmp_path / name, fitted(model, frame), list(model.inputs), [])
+    one, two = ((tmp_path / name / "model.ubj").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_probabilities_are_between_zero_and_one(tmp_path: Path) -> None:
+    stored = saved(tmp_path / "model", model_of(), fitted(model_of(), rows(300)))
+    scores = stored.predict(rows(200, seed=1))
+    assert scores.min() > 0
+    assert scores.max() < 1
+
+
+def test_a_bounded_regression_stays_inside_its_range(tmp_path: Path) -> None:
+    model = model_of("regression", output_range=[0, 1])
+    scores = saved(tmp_path / "model", model, fitted(model, rows(300), 200)).predict(rows(200, 1))
+    assert scores.min() >= 0
+    assert scores.max() <= 1
+
+
+# Categories
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> estimator.StoredModel:
+    return saved(tmp_path / "model", model_of(), fitted(model_of(), rows(300)))
+
+
+def young(ward: str | None, **more: Any) -> pd.DataFrame:
+    row = {"age": 30.0, "ward": ward, "smoker": 0.0, "bmi": 27.0, "region": "north", **more}
+    return pd.DataFrame([row])
+
+
+def test_a_category_decides_by_its_word(stored: estimator.StoredModel) -> None:
+    assert stored.predict(young("medicine"))[0] > 0.9
+    assert stored.predict(young("surgery"))[0] < 0.1
+
+
+def test_the_other_rows_of_a_table_do_not_change_what_a_word_means(
+    stored: estimator.StoredModel,
+) -> None:
+    alone = stored.predict(young("cardiology"))[0]
+    among = stored.predict(pd.concat([young("cardiology"), young("medicine"), young("surgery")]))
+    assert among[0] == alone
+
+
+def test_an_unknown_word_is_a_missing_one(stored: estimator.StoredModel) -> None:
+    assert stored.predict(young("maternity"))[0] == stored.predict(young(None))[0]
+
+
+def test_a_feature_that_is_no_input_changes_nothing(stored: estimator.StoredModel) -> None:
+    north, south = (stored.predict(young("medicine", region=r))[0] for r in ("north", "south"))
+    assert north == south
+
+
+def test_no_rows_are_refused(stored: estimator.StoredModel) -> None:
+    with pytest.raises(InputError, match="no row"):
+        stored.predict(rows(10).head(0))
+
+
+# Explanations
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_contributions_sum_to_the_margin(tmp_path: Path, task: str) -> None:
+    model = model_of(task)
+    stored = saved(tmp_path / "model", model, fitted(model, rows(300)))
+    fresh = rows(100, seed=1)
+    values, bases = stored.contributions(fresh)
+    score = stored.predict(fresh)
+    margin = np.log(score / (1 - score)) if task == "classification" else score
+    assert values.shape == (100, len(model.inputs))
+    np.testing.assert_allclose(values.sum(axis=1) + bases, margin, atol=2e-5)
+
+
+def test_a_feature_that_decides_contributes_most(stored: estimator.StoredModel) -> None:
+    values, _ = stored.contributions(young("medicine"))
+    assert list(model_of().inputs)[int(np.argmax(np.abs(values[0])))] == "ward"
+
+
+def test_importance_is_a_share_of_every_input() -> None:
+    shares = estimator.importance(fitted(model_of(), rows(300)), list(model_of().inputs))
+    assert list(shares) == ["age", "ward", "smoker", "bmi"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["ward"] > shares["smoker"]
+
+
+def test_a_model_without_a_split_gives_no_feature_importance() -> None:
+    frame = rows(300)
+    params = {**estimator.objective(model_of()), **PARAMS, "gamma": 1e9}
+    matrix = encode(frame, model_of().inputs)
+    booster = estimator.fit(matrix, labels_of(frame), model_of().inputs, params, 1)
+    assert set(estimator.importance(booster, ["age", "ward"]).values()) == {0.0}
+
+
+# Folds and search
+
+
+def scored(folds: np.ndarray[Any, Any]) -> estimator.FoldScores:
+    model, frame = model_of(), rows(300)
+    parts = estimator.Folds(encode(frame, model.inputs), labels_of(frame), folds, model.inputs)
+    return parts.score({**estimator.objective(model), **PARAMS}, 50, 5)
+
+
+def test_every_row_is_predicted_by_a_model_that_has_not_seen_it() -> None:
+    """With labels of pure chance, a model that had seen them would know them."""
+    model, frame = model_of(), rows(300)
+    chance = np.random.default_rng(3).integers(0, 2, 300).astype(float)
+    folds = np.arange(300) % 3
+    parts = estimator.Folds(encode(frame, model.inputs), chance, folds, model.inputs)
+    params = {**estimator.objective(model), **PARAMS, "max_depth": 8}
+    guesses = (parts.score(params, 50, 50).out_of_fold > 0.5) == chance
+    assert 0.35 < guesses.mean() < 0.65
+
+
+def test_early_stopping_keeps_to_the_best_number_of_trees() -> None:
+    found = scored(np.arange(300) % 3)
+    assert 1 <= found.rounds <= 50
+    assert found.loss < 0.3
+
+
+def test_a_parameter_that_xgboost_does_not_take() -> None:
+    model, frame = model_of(), rows(60)
+    with pytest.raises(InputError, match="max_depth"):
+        estimator.fit(
+            encode(frame, model.inputs), labels_of(frame), model.inputs, {"max_depth": 2.5}, 1
+        )
+
+
+SPACE = {
+    "depth": DimensionConfig(low=2, high=6, scale="int"),
+    "rate": DimensionConfig(low=0.01, high=1, scale="log"),
+    "share": DimensionConfig(low=0.5, high=1),
+}
+
+
+def test_the_search_stays_inside_its_space() -> None:
+    seen: list[dict[str, float | int]] = []
+    search.minimise(lambda point: seen.append(point) or 0.0, SPACE, 20, 7)  # type: ignore[func-returns-value]
+    assert len(seen) == 20
+    assert all(isinstance(point["depth"], int) and 2 <= point["depth"] <= 6 for point in seen)
+    assert all(0.01 <= point["rate"] <= 1 and 0.5 <= point["share"] <= 1 for point in seen)
+
+
+def test_the_search_returns_the_best_point_it_has_seen() -> None:
+    losses: list[tuple[float, dict[str, float | int]]] = []
+
+    def loss(point: search.Params) -> float:
+        losses.append((abs(point["share"] - 0.8), point))
+        return losses[-1][0]
+
+    best = search.minimise(loss, SPACE, 20, 7)
+    assert best == min(losses, key=lambda seen: seen[0])[1]
+
+
+def test_the_same_seed_searches_the_same_points() -> None:
+    found = [search.minimise(lambda point: point["rate"], SPACE, 10, 7) for _ in range(2)]
+    assert found[0] == found[1]
+
+
+def test_dimensions_of_one_value_are_that_value() -> None:
+    space = {"depth": DimensionConfig(low=3, high=3, scale="int")}
+    assert search.minimise(lambda point: point["depth"], space, 3, 7) == {"depth": 3}
