@@ -70,6 +70,10 @@ class MlopsError(Exception):
         self.message = message
         self.hint = hint
 
+    def told(self) -> dict[str, str | None]:
+        """Return the `error` of a JSON answer."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
 
 class ConfigError(MlopsError):
     """config.yaml cannot be used as it is."""
@@ -128,6 +132,16 @@ class ConflictError(MlopsError):
 
     code = "conflict"
     exit_code = ExitCode.TEMPORARY
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an outside tool's message, cut to what fits in one of ours.
+
+    >>> first_line(ValueError("no such table: runs\n[SQL: SELECT 1]")), first_line(OSError())
+    ('no such table: runs', 'OSError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -30,7 +30,7 @@ from mlops_cli.commands import (
     train,
 )
 from mlops_cli.commands.session import Answer, jsonable
-from mlops_cli.errors import ExitCode, MlopsError
+from mlops_cli.errors import ExitCode, MlopsError, first_line
 
 STATUS = {
     ExitCode.OK: "ok",
@@ -98,9 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _finish(answer, given)
             # Not a command's answer but an exit code: of --help, --version or Ctrl-C.
             return _fail(_INTERRUPTED, given) if answer == ExitCode.INTERRUPTED else int(answer)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return ExitCode.OK
         except (Exception, Terminated) as error:  # noqa: BLE001 - here a bug becomes one line
             return _fail(_problem(error), given)
 
@@ -140,20 +137,23 @@ def _problem(error: BaseException) -> Problem:
         return Problem(ExitCode.TERMINATED, "terminated", "stopped by SIGTERM")
     if os.environ.get("MLOPS_DEBUG"):
         traceback.print_exception(error)
-    message = f"internal error: {type(error).__name__}: {error}".splitlines()[0]
+    message = f"internal error: {type(error).__name__}: {first_line(error)}"
     return Problem(ExitCode.INTERNAL, "internal", message, "set MLOPS_DEBUG=1 to see where")
 
 
 def _finish(answer: Answer, given: Sequence[str]) -> int:
     """Print what a command has found and return its exit code."""
     now = session.current()
-    code = answer.code
+    code = answer.exit_code
     if now.exit_zero and code in STATUS:
         code = ExitCode.OK
     if now.json:
-        status = STATUS.get(answer.code, "error")
-        _print_json(given, status, code, data=jsonable(answer.data), warnings=now.warnings)
-    elif answer.view and not (now.quiet and answer.code is ExitCode.OK):
+        status = STATUS.get(answer.exit_code, "error")
+        worst = [each.told() for each in answer.failures if each.exit_code is answer.exit_code]
+        error = worst[0] if status == "error" and worst else None
+        found = jsonable(answer.data)
+        _print_json(given, status, code, data=found, warnings=now.warnings, error=error)
+    elif answer.view and not (now.quiet and answer.exit_code is ExitCode.OK):
         _print_view(answer.view())
     return code
 
@@ -178,9 +178,21 @@ def _print_view(view: Any) -> None:
     if isinstance(view, list):
         for part in view:
             _print_view(part)
-    else:
-        console = Console(highlight=False)
+        return
+    console = Console(highlight=False)
+    with console.capture() as captured:
         console.print(view, markup=False, soft_wrap=isinstance(view, str | Text))
+    # Not printed by Rich itself, which ends the program where the reader has gone.
+    _write(captured.get())
+
+
+def _write(text: str) -> None:
+    """Write to stdout; a reader that has gone, as in `mlops ... | head`, is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_json(given: Sequence[str], status: str, code: int, **rest: Any) -> None:
@@ -193,7 +205,7 @@ def _print_json(given: Sequence[str], status: str, code: int, **rest: Any) -> No
         "warnings": [],
         "error": None,
     }
-    print(json.dumps({**envelope, **rest}, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    _write(json.dumps({**envelope, **rest}, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _command(given: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 #: Small enough for a test, large enough that gates and drift checks can decide.
 SMALL = (
     ("search: {trials: 15}", "search: {trials: 2, folds: 2, max_rounds: 60}"),
-    ("limit: 0.25", "limit: 0.6"),
+    ("limit: 0.25", "limit: 1.0"),
     ("floor: {roc_auc: 0.70}", "floor: {roc_auc: 0.6}"),
 )
 

@@ -251,7 +251,6 @@ def test_tables_are_as_wide_as_the_terminal_at_most(
     assert max(len(line) for line in lines) <= int(columns)
 
 
-@pytest.mark.xfail(reason="Rich ends the program with 1 before main() sees the closed pipe")
 def test_output_into_a_closed_pipe_is_no_error(project: Path) -> None:
     """As in `mlops config show | head -1`."""
     child = subprocess.Popen(

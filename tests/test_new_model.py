@@ -21,6 +21,7 @@ models:
 TAIL = """    labels: {source: data/labels.parquet, column: malignant}
     search: {trials: 3, folds: 3, max_rounds: 150}
     bands: {low: 0, high: 0.5}
+    gates: {floor: {roc_auc: 0.9}}
 """
 
 

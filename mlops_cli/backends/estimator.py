@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mlops_cli.config import FeatureConfig, ModelConfig
 from mlops_cli.domain.columns import encode, typed
 from mlops_cli.domain.contract import Contract
-from mlops_cli.errors import InputError, IntegrityError
+from mlops_cli.errors import InputError, IntegrityError, first_line
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -40,11 +40,6 @@ class FoldScores:
     """Median of the best numbers of trees."""
     out_of_fold: Vector
     """Prediction for each row by the model that did not see it."""
-
-
-def version() -> str:
-    """Return XGBoost's version, for the pins of a stored model."""
-    return str(xgb.__version__)
 
 
 def objective(model: ModelConfig) -> dict[str, str]:
@@ -147,7 +142,7 @@ def _accepted() -> Iterator[None]:
     try:
         yield
     except xgb.core.XGBoostError as error:
-        reason = str(error).splitlines()[0].rpartition(": ")[2][:200]
+        reason = first_line(error).rpartition(": ")[2]
         raise InputError(f"XGBoost refuses: {reason}", "see search.space in config.yaml") from error
 
 
@@ -234,7 +229,7 @@ def _sha256(path: Path) -> str:
 def _damaged(name: str, folder: Path) -> IntegrityError:
     return IntegrityError(
         f"model file {name} in {folder} is missing or has changed since it was registered",
-        "use another version with `mlops rollback MODEL`, or train again",
+        "make an earlier version champion with `mlops rollback`, or train again",
     )
 
 

@@ -24,7 +24,7 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
 from mlops_cli.domain.columns import word
 from mlops_cli.domain.point_in_time import Rows, last_known
-from mlops_cli.errors import InputError, NotFoundError
+from mlops_cli.errors import InputError, NotFoundError, first_line
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
 _NEVER, _ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
@@ -193,7 +193,7 @@ def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str])
     except FileNotFoundError as error:
         raise NotFoundError(f"no file {path}", "check `source` in config.yaml") from error
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0][:160]}") from error
+        raise InputError(f"{path} cannot be read: {first_line(error)}") from error
     for index, stamp in enumerate(stamps, len(columns)):
         if not pa.types.is_temporal(table[stamp].type) or pa.types.is_time(table[stamp].type):
             kind = table[stamp].type

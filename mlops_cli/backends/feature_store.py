@@ -18,7 +18,14 @@ import yaml
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config, FeatureViewConfig, ModelConfig
-from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError
+from mlops_cli.config.masking import mask_text
+from mlops_cli.errors import (
+    ConfigError,
+    MlopsError,
+    NotFoundError,
+    UnavailableError,
+    first_line,
+)
 
 # Feast has typeguard instrument its classes, which is half of its import time.
 typeguard.typechecked = lambda target=None, **_: target or (lambda each: each)  # type: ignore[assignment]
@@ -69,7 +76,7 @@ def _speaking(config: Config) -> Iterator[FeatureStore]:
     except FeastObjectNotFoundException as error:
         raise NotFoundError(f"Feast does not know this: {error}", _APPLY) from error
     except (FeastError, SQLAlchemyError, OSError) as error:
-        reason = str(error).splitlines()[0][:200]
+        reason = mask_text(first_line(error))
         raise UnavailableError(f"the feature store cannot be used: {reason}") from error
 
 

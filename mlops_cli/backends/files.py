@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
@@ -18,7 +18,13 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from mlops_cli.config import FeatureConfig
-from mlops_cli.errors import InputError, NotFoundError, UnavailableError
+from mlops_cli.errors import (
+    ConfigError,
+    InputError,
+    NotFoundError,
+    UnavailableError,
+    first_line,
+)
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "category": pa.string()}
 FORMATS = (".parquet", ".csv", ".jsonl")
@@ -32,32 +38,50 @@ def lock(folder: str, name: str, seconds: float = 30) -> Iterator[None]:
         UnavailableError: Another process holds the lock for longer than `seconds`.
     """
     path = Path(folder) / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=seconds):
-            yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path)
+        held.acquire(timeout=seconds)
     except Timeout as error:
         raise UnavailableError(
             f"another mlops process holds the lock '{name}'", "try again when it has finished"
         ) from error
+    except OSError as error:
+        raise ConfigError(f"state: {path.parent} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces `path` when the block ends well, and vanishes if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(_mode(path))
         temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of the file that is replaced, or else those of a new file."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def write_text(path: Path, text: str) -> None:
@@ -69,10 +93,38 @@ def write_text(path: Path, text: str) -> None:
 def write_table(
     path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig] | None = None
 ) -> None:
-    """Write a Parquet file with page checksums; feature columns get their configured types."""
+    """Write a table whole or not at all; feature columns get their configured types."""
+    with written(path, frame, features):
+        pass
+
+
+@contextmanager
+def written(
+    path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig] | None = None
+) -> Iterator[None]:
+    """Write a table in the format of its suffix; it takes its place when the block ends well."""
+    check_format(path)
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            frame.to_csv(temporary, index=False)
+        elif path.suffix.lower() == ".jsonl":
+            _write_jsonl(temporary, frame)
+        else:
+            _write_parquet(temporary, frame, features or {})
+        yield
+
+
+def check_format(path: Path) -> None:
+    """Refuse a file whose suffix names no format that can be written."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: unknown kind of file", f"use {', '.join(FORMATS)}")
+
+
+def _write_parquet(path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> None:
+    """Write pages with checksums, so that a flipped bit is found when it is read."""
     columns = {}
     for name in frame.columns:
-        spec = (features or {}).get(name)
+        spec = features.get(name)
         kind = _ARROW[spec.type] if spec else None
         if pd.api.types.is_datetime64_any_dtype(frame[name]):
             kind = pa.timestamp("us", tz="UTC")
@@ -80,8 +132,7 @@ def write_table(
         if spec and spec.type == "bool":
             values = values.astype("boolean")
         columns[str(name)] = pa.array(values, type=kind, from_pandas=True)
-    with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, write_page_checksum=True)
+    pq.write_table(pa.table(columns), path, write_page_checksum=True)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -105,7 +156,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         frame = reader(path)
     except (pa.ArrowException, UnicodeDecodeError, OSError, csv.Error) as error:
-        reason = str(error).splitlines()[0][:160]
+        reason = first_line(error)
         raise InputError(f"{path} cannot be read: {reason}") from error
     if len(set(frame.columns)) != len(frame.columns):
         raise InputError(f"{path}: a column name occurs twice")
@@ -129,20 +180,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
     return pyarrow.json.read_json(path).to_pandas()
-
-
-def write_frame(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table in the format of its suffix, whole or not at all."""
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(f"{path}: unknown kind of file", f"use {', '.join(FORMATS)}")
-    if path.suffix.lower() == ".parquet":
-        write_table(path, frame)
-        return
-    with replacing(path) as temporary:
-        if path.suffix.lower() == ".csv":
-            frame.to_csv(temporary, index=False)
-        else:
-            _write_jsonl(temporary, frame)
 
 
 def _write_jsonl(path: Path, frame: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 import logging
 import math
 import os
-import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 import mlflow
 import mlflow.artifacts
 import mlflow.xgboost
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import (
     Dataset,
@@ -42,7 +42,8 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config
-from mlops_cli.errors import NotFoundError, UnavailableError
+from mlops_cli.config.masking import mask_text
+from mlops_cli.errors import ConfigError, NotFoundError, UnavailableError, first_line
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -74,15 +75,21 @@ def _reaching(config: Config) -> Iterator[MlflowClient]:
     except (RequestException, SQLAlchemyError, ConnectionError) as error:
         raise _unavailable(config, error) from error
     except MlflowException as error:
-        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}:
-            raise _unavailable(config, error) from error
-        raise
+        if error.error_code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+            message = f"MLflow at {mask_text(uri)} refuses the request: {_reason(error)}"
+            raise ConfigError(message, "check MLFLOW_TRACKING_USERNAME and _PASSWORD") from error
+        raise _unavailable(config, error) from error
 
 
 def _unavailable(config: Config, error: Exception) -> UnavailableError:
-    place = config.tracking.uri.split("@")[-1]
-    reason = re.sub(r"://[^/@\s]*@", "://", str(error).splitlines()[0])[:160]
-    return UnavailableError(f"MLflow at {place} cannot be reached: {reason}", "try again later")
+    place = mask_text(config.tracking.uri)
+    return UnavailableError(
+        f"MLflow at {place} cannot be reached: {_reason(error)}", "try again later"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return mask_text(first_line(error))
 
 
 @lru_cache
@@ -95,9 +102,12 @@ def _client(uri: str, state: str, timeout: int) -> MlflowClient:
     path.parent.mkdir(parents=True, exist_ok=True)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
-        client = MlflowClient(uri, uri)  # creates the tables of an empty database
-        client.search_experiments(max_results=1)
+    try:
+        with FileLock(path, timeout=120):
+            client = MlflowClient(uri, uri)  # creates the tables of an empty database
+            client.search_experiments(max_results=1)
+    except Timeout as error:
+        raise UnavailableError("another mlops process is setting up MLflow's database") from error
     return client
 
 
@@ -210,11 +220,23 @@ def fetch(config: Config, source: str) -> Path:
             place = client.get_logged_model(source.removeprefix("models:/")).artifact_location
             if place.startswith("file://"):
                 return Path(unquote(urlsplit(place).path))
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=place))
+            return _cached(config, source.removeprefix("models:/"), place)
         except (MlflowException, FileNotFoundError) as error:
             if isinstance(error, MlflowException) and error.error_code not in _UNKNOWN:
                 raise
             raise NotFoundError(f"the files of {source} are gone from MLflow") from error
+
+
+def _cached(config: Config, model_id: str, place: str) -> Path:
+    """Download a stored model once; its files never change, and every load checks their digests."""
+    folder = Path(config.state) / "models" / model_id
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            found = mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=scratch)
+            with suppress(OSError):  # another process has downloaded it meanwhile
+                Path(found).rename(folder)
+    return folder
 
 
 def files_of(config: Config, version: Version) -> tuple[Path, str]:

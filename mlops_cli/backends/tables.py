@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config
+from mlops_cli.config.masking import mask_text
 from mlops_cli.domain import chain
 from mlops_cli.domain.records import Event, LoggedPrediction
-from mlops_cli.errors import IntegrityError, UnavailableError
+from mlops_cli.errors import ConfigError, IntegrityError, UnavailableError, first_line
 
 _METADATA = sa.MetaData()
 
@@ -85,9 +86,14 @@ def _using(url: str, table: sa.Table) -> Iterator[sa.Connection]:
     try:
         with _engine(url, table.name).begin() as connection:
             yield connection
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        place = sa.engine.make_url(url).render_as_string(hide_password=True)
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
+    except ImportError as error:
+        raise ConfigError(
+            f"logs: the driver for {mask_text(url)} is not installed: {first_line(error)}",
+            "install it with pip, as `pip install psycopg2-binary` for PostgreSQL",
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        place = mask_text(url)
+        reason = mask_text(first_line(getattr(error, "orig", None) or error))
         if "append-only" in reason:
             raise IntegrityError(f"{table.name} at {place} refuses the change: {reason}") from error
         raise UnavailableError(
@@ -184,9 +190,7 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def window(
-    config: Config, model: str, start: datetime, end: datetime, version: int | None = None
-) -> list[LoggedPrediction]:
+def window(config: Config, model: str, start: datetime, end: datetime) -> list[LoggedPrediction]:
     """Return the predictions of a model from `start` up to and excluding `end`, oldest first."""
     query = (
         sa.select(INFERENCE)
@@ -194,8 +198,6 @@ def window(
         .where(INFERENCE.c.time >= _text(start), INFERENCE.c.time < _text(end))
         .order_by(INFERENCE.c.time)
     )
-    if version is not None:
-        query = query.where(INFERENCE.c.version == version)
     with _using(config.logs.inference, INFERENCE) as connection:
         return [_logged(dict(row)) for row in connection.execute(query).mappings()]
 

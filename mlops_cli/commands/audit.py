@@ -16,7 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="The record: events, proof, fairnes
 @command(app)
 def log(
     session: Session,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]")] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Default: every model.")
+    ] = None,
     last: Annotated[int | None, typer.Option(min=1, help="Only so many, the newest.")] = None,
 ) -> Answer:
     """Show the events of the audit log."""
@@ -59,9 +61,9 @@ def bias(
 ) -> Answer:
     """Measure fairness on the held out entities; exit 3 over the limit, 5 on too little data."""
     session.model(model)
-    from mlops_cli.services import audit
+    from mlops_cli.services import bias as fairness
 
-    found = audit.bias(session.config, model, version)
+    found = fairness.measure(session.config, model, version)
     verdicts = {gap.verdict for gap in found.fairness}
     code = ExitCode.OK
     if Verdict.FAIL in verdicts:
@@ -91,7 +93,9 @@ def _share(value: float | None) -> str:
 @command(app)
 def lineage(
     session: Session,
-    prediction_id: Annotated[str, typer.Argument(metavar="PREDICTION_ID")],
+    prediction_id: Annotated[
+        str, typer.Argument(metavar="PREDICTION_ID", help="As `predict` prints it.")
+    ],
 ) -> Answer:
     """Follow a prediction back to its version, run, training data and code."""
     from mlops_cli.services import audit

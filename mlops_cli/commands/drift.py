@@ -18,7 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="Compare current data with the trai
 @command(app)
 def check(
     session: Session,
-    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names in config.yaml.")
+    ] = None,
     days: Annotated[float, typer.Option(min=0.01, help="Window of the inference log.")] = 7,
     current: Annotated[
         Path | None, typer.Option(help="A file in place of the inference log.")
@@ -45,13 +47,15 @@ def check(
         from mlops_cli.services import drift_page
 
         render = drift_page.render
-    results, failed = for_each(
+    results, failures = for_each(
         names, lambda name: drift.check(session.config, name, days, current, render), session
     )
     done = [each for each in results if isinstance(each, drift.DriftResult)]
-    codes = [_code(each) for each in done]
     return Answer(
-        {"results": results}, lambda: [_view(each) for each in done], most_severe([failed, *codes])
+        {"results": results},
+        lambda: [_view(each) for each in done],
+        most_severe(_code(each) for each in done),
+        failures,
     )
 
 
@@ -67,7 +71,7 @@ def _view(result: "DriftResult") -> object:
         f" ({result.window.source}) against {result.reference.rows} training rows"
     )
     if not result.conclusive:
-        return f"{title}\ninconclusive: too few rows to tell"
+        return f"{title}\ninconclusive: fewer rows than drift.min_rows ({result.min_rows})"
     found = [each for each in result.checks if each.drifted]
     if not found:
         numbers = [each for each in result.checks if each.column and each.method == "wasserstein"]
@@ -81,7 +85,9 @@ def _view(result: "DriftResult") -> object:
 @command(app)
 def history(
     session: Session,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]")] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Default: every model.")
+    ] = None,
 ) -> Answer:
     """List the earlier checks."""
     if model:
@@ -114,7 +120,10 @@ def _word(details: object) -> str:
 
 
 @command(app)
-def report(session: Session, model: Annotated[str, typer.Argument(metavar="MODEL")]) -> Answer:
+def report(
+    session: Session,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")],
+) -> Answer:
     """Print where the newest HTML report of a model is."""
     session.model(model)
     from mlops_cli.services import drift

@@ -8,7 +8,7 @@ import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import age, table
-from mlops_cli.errors import ExitCode, most_severe
+from mlops_cli.errors import ExitCode
 
 app = typer.Typer(no_args_is_help=True, help="Feature tables, Feast's registry, the online store.")
 
@@ -28,10 +28,10 @@ def generate(
     ] = None,
 ) -> Answer:
     """Write the sample hospital's tables, always the same for the same seed."""
-    from mlops_cli.services import features
+    from mlops_cli.services import sample
 
     last = end.replace(tzinfo=UTC) if end else None
-    written = features.generate(session.config, patients, months, drift, last)
+    written = sample.generate(session.config, patients, months, drift, last)
     rows = [(each.path, each.rows) for each in written]
     return Answer({"tables": written}, lambda: table("Written", ("table", "rows"), rows))
 
@@ -45,12 +45,12 @@ def import_(
         datetime | None, typer.Option(help="Time of all rows, if there is no time column.")
     ] = None,
 ) -> Answer:
-    """Bring a table of your own into a model's feature views and labels."""
-    from mlops_cli.services import features
+    """Add a table of your own to a model's feature views and labels; the same rows only once."""
+    from mlops_cli.services import importing
 
     session.model(model)
     moment = time.replace(tzinfo=UTC) if time else None
-    written = features.import_table(session.config, model, file, moment)
+    written = importing.import_table(session.config, model, file, moment)
     rows = [(each.path, each.rows) for each in written]
     return Answer({"tables": written}, lambda: table("Written", ("table", "rows"), rows))
 
@@ -58,12 +58,15 @@ def import_(
 @command(app)
 def validate(
     session: Session,
-    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Names in config.yaml. Default: all."),
+    ] = None,
 ) -> Answer:
     """Check the source tables against types, ranges and categories; exit 3 on a finding."""
     from mlops_cli.services import validation
 
-    results, failed = for_each(
+    results, failures = for_each(
         session.models(models), lambda name: validation.validate(session.config, name), session
     )
     done = [each for each in results if isinstance(each, validation.ValidationResult)]
@@ -72,7 +75,6 @@ def validate(
         for each in done
         for finding in each.findings
     ]
-    code = ExitCode.FINDING if rows else ExitCode.OK
     tables = sum(each.tables for each in done)
     return Answer(
         {"results": results},
@@ -81,7 +83,8 @@ def validate(
             if rows
             else f"{tables} tables are as configured"
         ),
-        most_severe([code, failed]),
+        ExitCode.FINDING if rows else ExitCode.OK,
+        failures,
     )
 
 

@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 def predict(
     session: Session,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")],
-    entities: Annotated[list[str] | None, typer.Argument(metavar="[ENTITY]...")] = None,
+    entities: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENTITY]...", help="Ids, as PT000123.")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="What each feature contributed.")
     ] = False,
@@ -43,6 +45,8 @@ def predict(
     """Predict with the champion; each prediction is in the inference log before you see it."""
     session.model(model)
     _check(entities, plot, source, output)
+    if source and (explain or strict):
+        raise InputError("--explain and --strict are for entities, not for --input")
     if source and output:
         return _batch(session, model, source, output)
     from mlops_cli.services import prediction
@@ -73,6 +77,8 @@ def _check(
         raise InputError("--input and --output belong together")
     if plot and len(entities or ()) != 1:
         raise InputError("--plot draws one entity")
+    if plot and plot.suffix.lower() not in {".png", ".svg"}:
+        raise InputError(f"--plot {plot}: unknown kind of picture", "use .png or .svg")
 
 
 def _batch(session: Session, model: str, source: Path, output: Path) -> Answer:

@@ -25,10 +25,10 @@ def init(
     from mlops_cli.services import project
 
     made = project.init(folder, example)
-    steps = "features generate" if example == "healthcare" else "--help"
+    step = "`mlops features generate`" if example == "healthcare" else "see README.md"
     return Answer(
         {"folder": made.folder, "files": made.files, "example": made.example},
-        lambda: f"wrote {', '.join(made.files)} to {made.folder}\nnext: `mlops {steps}` there",
+        lambda: f"wrote {', '.join(made.files)} to {made.folder}\nnext, in that folder: {step}",
     )
 
 

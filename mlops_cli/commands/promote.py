@@ -7,7 +7,7 @@ import typer
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, table
 from mlops_cli.domain.results import Decision
-from mlops_cli.errors import ExitCode, InputError, most_severe
+from mlops_cli.errors import ExitCode, InputError, NotFoundError, most_severe
 
 if TYPE_CHECKING:
     from mlops_cli.services.promotion import ChampionChange, PromotionResult
@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def promote(
     session: Session,
-    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names in config.yaml.")
+    ] = None,
     challenger: Annotated[
         bool, typer.Option("--challenger", help="Promote the version with alias challenger.")
     ] = False,
@@ -51,15 +53,20 @@ def promote(
     names = session.models(models)
     from mlops_cli.services import promotion
 
-    results, failed = for_each(
+    results, failures = for_each(
         names, lambda name: promotion.promote(session.config, name, dry_run), session
     )
     done = [each for each in results if isinstance(each, promotion.PromotionResult)]
     if not models:
         done = [each for each in done if each.decision is not Decision.NO_CHALLENGER]
         results = [each for each in results if each in done or isinstance(each, dict)]
-    code = most_severe([failed, *(CODES[each.decision] for each in done)])
-    return Answer({"results": results}, lambda: _view(done, bool(results)), code)
+    failures += [
+        NotFoundError(f"{each.model} has no challenger", f"`mlops train {each.model}` makes one")
+        for each in done
+        if each.decision is Decision.NO_CHALLENGER
+    ]
+    code = most_severe(CODES[each.decision] for each in done)
+    return Answer({"results": results}, lambda: _view(done, bool(results)), code, failures)
 
 
 def _view(results: "list[PromotionResult]", some: bool) -> list[object]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
-from mlops_cli.errors import ExitCode, MlopsError, NotFoundError, most_severe
+from mlops_cli.errors import ExitCode, MlopsError, NotFoundError, first_line, most_severe
 
 if TYPE_CHECKING:
     from mlops_cli.config import Config, ModelConfig
@@ -101,6 +101,14 @@ class Answer:
     view: Callable[[], Any] | None = None
     """Builds what is printed for people: text, or anything Rich can render."""
     code: ExitCode = ExitCode.OK
+    """What the results come to."""
+    failures: Sequence[MlopsError] = ()
+    """What kept the command from having results for some of the models."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The most severe of the results and the failures."""
+        return most_severe([self.code, *(failure.exit_code for failure in self.failures)])
 
 
 _current = Session()
@@ -156,23 +164,34 @@ def command(
 
 def for_each(
     names: Sequence[str], work: Callable[[str], Any], session: Session
-) -> tuple[list[Any], ExitCode]:
+) -> tuple[list[Any], list[MlopsError]]:
     """Do the same for several models: one that fails does not stop the others.
 
-    Returns the results and the most severe exit code of the failures. The failure of a single
-    model is raised.
+    Returns the results, a failed model's as `{model, error}`, and the failures. The failure of a
+    single model is raised.
     """
-    results, codes = [], []
+    results: list[Any] = []
+    failures: list[MlopsError] = []
     for name in names:
         try:
             results.append(work(name))
-        except MlopsError as error:
+        except Exception as error:
             if len(names) == 1:
                 raise
-            session.warn(f"{name}: {error.message}")
-            codes.append(error.exit_code)
-            results.append({"model": name, "error": {"code": error.code, "message": str(error)}})
-    return results, most_severe(codes)
+            failures.append(_as_failure(name, error))
+            problem = failures[-1]
+            results.append({"model": name, "error": problem.told()})
+            if not session.json:
+                sys.stderr.write(f"mlops: {problem.message}\n")
+    return results, failures
+
+
+def _as_failure(name: str, error: Exception) -> MlopsError:
+    """Return the failure of one model among several, a bug in it included."""
+    if isinstance(error, MlopsError):
+        error.message = f"{name}: {error.message}"
+        return error
+    return MlopsError(f"{name}: internal error: {type(error).__name__}: {first_line(error)}")
 
 
 def jsonable(value: Any) -> Any:

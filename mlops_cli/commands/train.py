@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def train(
     session: Session,
-    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names in config.yaml.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every model of config.yaml.")] = False,
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Stop at the run; make no version.")
@@ -32,15 +34,17 @@ def train(
     names = session.models(models)
     from mlops_cli.services import training
 
-    results, failed = for_each(
+    results, failures = for_each(
         names,
         lambda name: training.train(session.config, name, session.say, not no_register),
         session,
     )
-    data = results[0] if len(names) == 1 else {"results": results}
     trained = [each for each in results if isinstance(each, TrainResult)]
-    return Answer(vars(data) if isinstance(data, TrainResult) else data,
-                  lambda: [part for each in trained for part in _view(each)], failed)  # fmt: skip
+    return Answer(
+        {"results": results} if every or len(names) > 1 else vars(results[0]),
+        lambda: [_view(each) for each in trained],
+        failures=failures,
+    )
 
 
 def _view(result: TrainResult) -> list[object]:

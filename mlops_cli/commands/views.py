@@ -1,5 +1,6 @@
 """What people look at: tables, figures with intervals, ages, bars."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -46,7 +47,7 @@ def number(value: float | None) -> str:
     >>> number(0.87654), number(41.0), number(1234.56), number(None)
     ('0.877', '41', '1235', '-')
     """
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "-"
     if float(value).is_integer():
         return str(int(value))
@@ -60,7 +61,7 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     >>> interval(0.87654, 0.85, 0.9)
     '0.877 [0.850, 0.900]'
     """
-    if value is None or low is None or high is None:
+    if low is None or high is None or not math.isfinite(low + high):
         return number(value)
     return f"{number(value)} [{round(low, 3) + 0.0:.3f}, {round(high, 3) + 0.0:.3f}]"
 

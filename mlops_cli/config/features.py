@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from mlops_cli.config.section import Section
-from mlops_cli.config.values import Column, Duration, Name, Number, Place
+from mlops_cli.config.values import Column, Duration, LocalPlace, Name, Number
 
 FeatureType = Literal["int", "float", "bool", "category"]
 
@@ -46,7 +46,7 @@ class FeatureConfig(Section):
 class FeatureViewConfig(Section):
     """A table of feature values over time, as Feast knows it."""
 
-    source: Place | None = Field(
+    source: LocalPlace | None = Field(
         None, description="Parquet file; needed unless feature_store.repo defines the view"
     )
     timestamp: Column = Field(
@@ -61,11 +61,19 @@ class FeatureViewConfig(Section):
     description: str = Field("", description="what the table holds, in words for people")
     features: dict[Name, FeatureConfig] = Field(min_length=1, description="the columns, by name")
 
+    @model_validator(mode="after")
+    def _stored_as_parquet(self) -> Self:
+        if self.source and self.source.lower().endswith((".csv", ".jsonl")):
+            raise ValueError("source is a Parquet file: `mlops features import` makes one")
+        if own := [name for name in self.features if name.startswith("mlops_")]:
+            raise ValueError(f"feature {own[0]!r}: names that begin with mlops_ are ours")
+        return self
+
 
 class LabelsConfig(Section):
     """Where the truth comes from."""
 
-    source: Place = Field(description="Parquet file: entity, time of prediction, label")
+    source: LocalPlace = Field(description="table: entity, time of prediction, label")
     column: Column = Field(
         description="the label: 0 or 1 for classification, a number for regression"
     )

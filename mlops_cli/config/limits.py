@@ -33,7 +33,7 @@ class FairnessConfig(Section):
         0.2, gt=0, description="largest tolerated gap between two groups, in the metric's unit"
     )
     min_group_rows: Integer = Field(
-        30, ge=1, description="groups with fewer rows are 'not enough data', not a pass"
+        30, ge=1, description="groups with fewer rows are shown as 'too few' and not compared"
     )
 
 
@@ -60,6 +60,12 @@ class GatesConfig(Section):
     approval: bool = Field(
         False, description="true: a person has to approve after the gates have passed"
     )
+
+    @model_validator(mode="after")
+    def _margins_are_losses(self) -> Self:
+        if negative := [name for name, margin in self.not_worse.items() if margin < 0]:
+            raise ValueError(f"not_worse.{negative[0]}: the tolerated loss is 0 or more")
+        return self
 
 
 class DriftConfig(Section):

@@ -104,6 +104,8 @@ class ModelConfig(Section):
                 raise ValueError(f"feature {name!r} is defined in two feature views")
             if name in reserved:
                 raise ValueError(f"feature {name!r} is also the entity, label or time column")
+        if self.labels.column in {self.entity, self.labels.timestamp}:
+            raise ValueError(f"the label {self.labels.column!r} is also the entity or time column")
         if not any(spec.input for spec in self.features.values()):
             raise ValueError("no feature has input: true")
         return self

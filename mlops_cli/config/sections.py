@@ -8,16 +8,16 @@ from pydantic import Field, PrivateAttr, model_validator
 from mlops_cli.config.features import FeatureViewConfig
 from mlops_cli.config.model import ModelConfig
 from mlops_cli.config.section import Section
-from mlops_cli.config.values import Integer, Name, Place
+from mlops_cli.config.values import Database, Integer, LocalPlace, Name, Place
 
 
 class FeatureStoreConfig(Section):
     """Feast: where definitions and the latest values are kept."""
 
-    repo: Place | None = Field(
+    repo: LocalPlace | None = Field(
         None, description="an existing Feast repository, whose definitions are then used"
     )
-    registry: Place = Field(
+    registry: Database = Field(
         "sqlite:///.mlops/feast_registry.db", description="SQLAlchemy URL of Feast's registry"
     )
     online_store: dict[str, Any] = Field(
@@ -40,10 +40,10 @@ class TrackingConfig(Section):
 class LogsConfig(Section):
     """The two logs, each an SQLAlchemy URL."""
 
-    inference: Place = Field(
+    inference: Database = Field(
         "sqlite:///.mlops/inference.db", description="every prediction with its features"
     )
-    audit: Place = Field(
+    audit: Database = Field(
         "sqlite:///.mlops/audit.db", description="every change, decision and refusal, hash-chained"
     )
 
@@ -55,7 +55,7 @@ class Config(Section):
         description="name of the project, as in MLflow's experiment and Feast's project"
     )
     seed: Integer = Field(7, ge=0, le=4_294_967_295, description="seed of everything random")
-    state: Place = Field(".mlops", description="folder for locks, caches and reports")
+    state: LocalPlace = Field(".mlops", description="folder for locks, caches and reports")
     feature_store: FeatureStoreConfig = Field(
         default_factory=FeatureStoreConfig, description="Feast"
     )

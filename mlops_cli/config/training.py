@@ -21,6 +21,8 @@ class DimensionConfig(Section):
     def _ordered(self) -> Self:
         if self.low > self.high or (self.scale == "log" and self.low <= 0):
             raise ValueError("low must not exceed high, and must be above 0 on a log scale")
+        if self.scale == "int" and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError("low and high are whole numbers on scale int")
         return self
 
 
@@ -51,7 +53,9 @@ class SearchConfig(Section):
         30, ge=1, description="early stopping: rounds without improvement of the validation loss"
     )
     space: dict[Name, DimensionConfig] = Field(
-        default_factory=_default_space, description="XGBoost parameters and their intervals"
+        default_factory=_default_space,
+        min_length=1,
+        description="XGBoost parameters and their intervals",
     )
 
 

@@ -55,6 +55,20 @@ def locate(value: str, info: ValidationInfo) -> str:
     return value if "://" in value else str((root / value).absolute())
 
 
+def refuse_url(value: str) -> str:
+    """Refuse a URL where only a file of this machine will do."""
+    if "://" in value:
+        raise ValueError("this has to be a path on this machine, not a URL")
+    return value
+
+
+def refuse_path(value: str) -> str:
+    """Refuse a plain path where a database is named by an SQLAlchemy URL."""
+    if "://" not in value:
+        raise ValueError("this has to be an SQLAlchemy URL, as sqlite:///logs.db")
+    return value
+
+
 def refuse_flag(value: object) -> object:
     """Refuse true and false where a number belongs; pydantic would read 1 and 0."""
     if value is True or value is False:
@@ -83,3 +97,9 @@ Duration = Annotated[
 
 Place = Annotated[str, StringConstraints(min_length=1), AfterValidator(locate)]
 """A path or URL; relative paths are relative to the config file."""
+
+LocalPlace = Annotated[Place, AfterValidator(refuse_url)]
+"""A path on this machine, relative to the config file."""
+
+Database = Annotated[Place, AfterValidator(refuse_path)]
+"""An SQLAlchemy URL; the file of an SQLite database is relative to the config file."""

@@ -55,7 +55,12 @@ class Contract(Section):
         return max(reached)[1] if reached else None
 
 
+POLICY = {
+    "task", "primary_metric", "threshold", "holdout", "gates", "protected", "fairness",
+}  # fmt: skip
+
+
 def policy_digest(model: ModelConfig) -> str:
     """Return a digest of everything that a promotion of this model is decided by."""
-    policy = model.model_dump_json(include={"gates", "fairness", "protected", "holdout", "task"})
+    policy = model.model_dump_json(include=POLICY)
     return hashlib.sha256(policy.encode()).hexdigest()

@@ -78,9 +78,8 @@ def assess(  # noqa: PLR0913
 
     - FAIL if some pair of groups differs by more than `limit` *and* the bootstrap interval of that
       difference lies above 0 (whole entities resampled, 95 % over all pairs by Bonferroni);
-    - INCONCLUSIVE if fewer than two groups have a value, or if the gap is over the limit but no
-      such pair is significant;
-    - PASS otherwise.
+    - PASS if the intervals of all pairs lie within `limit`;
+    - INCONCLUSIVE otherwise: fewer than two groups have a value, or the data cannot tell.
 
     A group has no value if it has fewer than `min_group_rows` rows, or no row the metric is defined
     on (no positives, for the true positive rate). `unknown` is reported and not compared.
@@ -228,7 +227,7 @@ def _largest(bounds: list[float]) -> float | None:
 
 
 def _verdict(pairs: list[Interval], limit: float) -> Verdict:
-    over = [pair for pair in pairs if pair.value > limit]
-    if any(pair.low > 0 for pair in over):
+    if any(pair.value > limit and pair.low > 0 for pair in pairs):
         return Verdict.FAIL
-    return Verdict.INCONCLUSIVE if over or not pairs else Verdict.PASS
+    shown = bool(pairs) and all(pair.high <= limit for pair in pairs)
+    return Verdict.PASS if shown else Verdict.INCONCLUSIVE

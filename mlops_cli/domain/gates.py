@@ -16,6 +16,8 @@ from mlops_cli.domain.metrics import METRICS, Array
 from mlops_cli.domain.resampling import intervals, paired_difference
 from mlops_cli.domain.results import Decision, FairnessGap, Gate, Interval, Verdict
 
+NOTHING_ASKED = "there is no champion to compare with and no floor: set gates.floor in config.yaml"
+
 #: Fewer entities than this in the holdout decide nothing.
 MIN_ENTITIES = 20
 
@@ -55,7 +57,8 @@ def judge(
     - `improvement:METRIC`: see `_improvement`; only where there is a champion.
     - `not_worse:METRIC`: see `_not_worse`; only where there is a champion.
     - `fairness:ATTRIBUTE:METRIC`: the verdict of `fairness.assess` on the challenger.
-    - `evidence`: alone, where there are too few entities or a single class: nothing is decided.
+    - `evidence`: alone, where there are too few entities, a single class, or no condition at all:
+      nothing is decided.
 
     Args:
         config: the model's section.
@@ -83,11 +86,12 @@ def judge(
         threshold=config.threshold,
         seed=seed,
     )
-    return (
+    gates = (
         *_floors(config, truth, challenger, entities, seed),
         *_comparisons(config, truth, challenger, champion, entities, seed),
         *map(_fairness, gaps),
     )
+    return gates or (Gate("evidence", Verdict.INCONCLUSIVE, NOTHING_ASKED),)
 
 
 def _shortage(config: ModelConfig, truth: Array, entities: Array) -> str | None:
@@ -213,5 +217,7 @@ def _fairness(gap: FairnessGap) -> Gate:
         f"limit {gap.limit:.4g}"
     )
     if gap.verdict is Verdict.INCONCLUSIVE:
-        message += f", but {sum(group.rows for group in known):,} rows cannot rule out chance"
+        rows = sum(group.rows for group in known)
+        doubt = "chance" if gap.value > gap.limit else "a gap over the limit"
+        message += f", but {rows:,} rows cannot rule out {doubt}"
     return Gate(name, gap.verdict, message, gap.value, gap.low, gap.high, gap.limit)

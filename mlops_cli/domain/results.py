@@ -176,3 +176,11 @@ class Prediction:
     contributions: tuple[Contribution, ...] | None = None
     """Largest first; with base_value they sum to the margin (log odds for a probability)."""
     base_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table that was written."""
+
+    path: str
+    rows: int

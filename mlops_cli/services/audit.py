@@ -1,25 +1,13 @@
-"""`audit`: who did what, is the record whole, is a version fair, where did an answer come from."""
+"""`audit log|verify|lineage`: who did what, is the record whole, where did an answer come from."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from mlops_cli.backends import estimator, registry, tables
+from mlops_cli.backends import registry, tables
 from mlops_cli.config import Config
-from mlops_cli.domain import chain, fairness
+from mlops_cli.domain import chain
 from mlops_cli.domain.chain import Verification
 from mlops_cli.domain.records import Event, LoggedPrediction
-from mlops_cli.domain.results import FairnessGap, Verdict
 from mlops_cli.errors import NotFoundError
-
-
-@dataclass(frozen=True)
-class BiasResult:
-    """Fairness of one version on its holdout."""
-
-    model: str
-    version: int
-    rows: int
-    fairness: tuple[FairnessGap, ...]
 
 
 @dataclass(frozen=True)
@@ -47,47 +35,6 @@ def log(config: Config, model: str | None, last: int | None) -> list[Event]:
 def verify(config: Config) -> Verification:
     """Recompute the whole hash chain."""
     return chain.verify(tables.chain_rows(config))
-
-
-def bias(config: Config, name: str, number: int | None) -> BiasResult:
-    """Measure fairness of the champion, or of any version, on its frozen holdout rows."""
-    model = config.models[name]
-    version = (
-        registry.champion(config, name)
-        if number is None
-        else registry.version(config, name, number)
-    )
-    stored = estimator.load(*registry.files_of(config, version))
-    rows = stored.rows(estimator.HOLDOUT_FILE)
-    known = {key: protected for key, protected in model.protected.items() if key in rows}
-    gaps = fairness.assess(
-        model.task,
-        rows["mlops_label"].to_numpy(float),
-        stored.predict(rows),
-        {key: fairness.groups_of(rows[key], protected.bins) for key, protected in known.items()},
-        rows["mlops_entity"].to_numpy(),
-        metrics=model.fairness_metrics,
-        limit=model.fairness.limit,
-        min_group_rows=model.fairness.min_group_rows,
-        threshold=stored.contract.threshold,
-        seed=config.seed,
-    )
-    gaps += tuple(
-        FairnessGap(
-            key, metric, None, None, None, model.fairness.limit, Verdict.INCONCLUSIVE, groups=()
-        )
-        for key in model.protected
-        if key not in known  # the version was trained before this was a feature
-        for metric in model.fairness_metrics
-    )
-    details: dict[str, Any] = {
-        "gaps": [
-            {"attribute": gap.attribute, "metric": gap.metric, "verdict": gap.verdict}
-            for gap in gaps
-        ]
-    }
-    tables.append(config, "fairness.assessed", name, version.number, details)
-    return BiasResult(name, version.number, len(rows), gaps)
 
 
 def lineage(config: Config, prediction_id: str) -> Lineage:

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mlops_cli.backends import estimator, files, registry, tables
-from mlops_cli.config import Config, ModelConfig
+from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import drift
-from mlops_cli.domain.columns import typed
-from mlops_cli.domain.labels import checked_labels
-from mlops_cli.domain.records import Event
+from mlops_cli.domain.columns import times, typed
+from mlops_cli.domain.records import Event, LoggedPrediction
 from mlops_cli.domain.results import DriftCheck
 from mlops_cli.errors import InputError, NotFoundError
 
@@ -45,7 +44,8 @@ class DriftResult:
     version: int
     drifted: bool
     conclusive: bool
-    """False where the window has fewer rows than `drift.min_rows`; then nothing was compared."""
+    """False where the window has fewer rows than `min_rows`; then nothing was compared."""
+    min_rows: int
     checks: tuple[DriftCheck, ...]
     window: Window
     reference: Reference
@@ -94,7 +94,7 @@ def check(
         page = render(name, reference, now.frame, stored.contract.features, checks)
         report = _write(config, name, page)
     result = DriftResult(
-        name, version.number, drifted, conclusive, checks, now.window,
+        name, version.number, drifted, conclusive, model.drift.min_rows, checks, now.window,
         Reference(len(reference)), report,
     )  # fmt: skip
     details = {
@@ -113,12 +113,21 @@ def _from_log(config: Config, name: str, stored: estimator.StoredModel, days: fl
     """Take the inference log of the last days, and the labels that have come in during them."""
     end = datetime.now(UTC)
     start = end - timedelta(days=days)
-    rows = tables.window(config, name, start, end)
-    window = Window(start, end, len(rows), "inference log")
     features = stored.contract.features
+    rows = _one_a_subject(tables.window(config, name, start, end), set(features))
+    window = Window(start, end, len(rows), "inference log")
     records = pd.DataFrame([dict(row.features) for row in rows], columns=list(features))
     labels = _arrived(config.models[name], start, end)
     return _Current(typed(records, features, "inference log"), labels, window)
+
+
+def _one_a_subject(rows: list[LoggedPrediction], features: set[str]) -> list[LoggedPrediction]:
+    """Keep the newest row of each entity: the same patient every day is one patient.
+
+    Rows of an earlier version that lack a feature of this one say nothing about it.
+    """
+    whole = [row for row in rows if features <= set(row.features)]
+    return list({row.entity or row.prediction_id: row for row in whole}.values())
 
 
 def _arrived(
@@ -128,9 +137,11 @@ def _arrived(
     source = Path(model.labels.source)
     if not source.is_file():
         return np.empty(0)
-    frame = checked_labels(files.read_table(source), model, str(source))
-    known = frame[model.labels.timestamp] + model.labels.delay
-    return frame.loc[(known >= start) & (known < end), model.labels.column].to_numpy(float)
+    frame = files.read_table(source)
+    column, stamp = model.labels.column, model.labels.timestamp
+    labels = typed(frame, {column: FeatureConfig(type="float")}, str(source))[column]
+    known = times(frame[stamp], str(source)) + model.labels.delay
+    return labels[(known >= start) & (known < end)].dropna().to_numpy(float)
 
 
 def _from_file(stored: estimator.StoredModel, path: Path) -> _Current:

@@ -12,13 +12,15 @@ import pandas as pd
 from mlops_cli.backends import estimator, feature_store, files, registry, tables
 from mlops_cli.backends.registry import Version
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain.columns import json_value, typed
+from mlops_cli.domain.columns import json_value, typed, word
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.records import LoggedPrediction
 from mlops_cli.domain.results import Contribution, Prediction
-from mlops_cli.errors import NotFoundError, StaleError
+from mlops_cli.errors import InputError, NotFoundError, StaleError
 
 Row = dict[str, Any]
+ANSWERS = {"prediction_id", "prediction", "probability", "band"}
+"""The columns that scoring a file adds to it."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +76,25 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     for a classification `probability` and `band`. It is written whole or not at all.
 
     Raises:
-        InputError: A feature column is missing, or a cell is not of its feature's type.
+        InputError: A feature column is missing, a cell is not of its feature's type, or the output
+            is of an unknown kind.
     """
+    files.check_format(output)
     frame = files.read_table(source)
+    if taken := ANSWERS & set(frame.columns):
+        raise InputError(f"{source} has a column {min(taken)!r} already", "give it another name")
     version = registry.champion(config, name)
     stored = estimator.load(*registry.files_of(config, version))
     features = typed(frame, stored.contract.features, str(source))
     scores = stored.predict(features)
     now = datetime.now(UTC)
     entity = stored.contract.entity
-    entities = frame[entity].astype(str) if entity in frame else [None] * len(frame)
+    entities = frame[entity].map(word) if entity in frame else [None] * len(frame)
     records: list[Row] = [dict(row) for row in features.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
         _prediction(version, stored.contract, _Online(who, row, None, ()), float(score), now)
         for who, row, score in zip(entities, records, scores, strict=True)
     ]
-    tables.log_predictions(config, [_logged(each, now) for each in predictions])
     answers: dict[str, list[Any]] = {
         "prediction_id": [each.prediction_id for each in predictions],
         "prediction": [each.prediction for each in predictions],
@@ -98,7 +103,9 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
         answers["probability"] = [each.probability for each in predictions]
     if stored.contract.bands:
         answers["band"] = [each.band for each in predictions]
-    files.write_frame(output, frame.assign(**answers))
+    # Logged when the output is on disk under another name: it appears only once all is on record.
+    with files.written(output, frame.assign(**answers)):
+        tables.log_predictions(config, [_logged(each, now) for each in predictions])
     details = {"rows": len(frame), "input": source.name, "output": output.name}
     tables.append(config, "batch.scored", name, version.number, details)
     return BatchResult(name, version.number, len(frame), str(output))
@@ -139,10 +146,9 @@ def _read(
 def _refuse_expired(rows: Sequence[_Online]) -> None:
     for row in rows:
         if row.expired:
-            days = (row.age or 0) / 86_400
+            more = f" and {len(row.expired) - 1} more" if len(row.expired) > 1 else ""
             raise StaleError(
-                f"{row.entity}: {row.expired[0]!r} is {days:.0f} days old, older than its ttl"
-                + (f" ({len(row.expired)} features)" if len(row.expired) > 1 else ""),
+                f"{row.entity}: {row.expired[0]!r}{more} older than the ttl of the view",
                 "run `mlops features materialize`, or leave out --strict to treat it as missing",
             )
 

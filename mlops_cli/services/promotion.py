@@ -25,6 +25,7 @@ from mlops_cli.errors import ConflictError, NotFoundError
 
 WAITING = "mlops.approval"
 PROMOTED = "mlops.promoted"
+ABANDONED = "mlops.rolled_back"
 MOVES = tuple(
     f"{verb}.{stage}"
     for verb in ("promotion", "approval", "rollback")
@@ -196,7 +197,10 @@ def _record(
     config: Config, action: str, name: str, number: int, details: Mapping[str, object]
 ) -> Event:
     """Note on the version and in the audit log that it has become champion."""
-    registry.set_tags(config, name, number, {PROMOTED: datetime.now(UTC).isoformat(), WAITING: ""})
+    now = datetime.now(UTC).isoformat()
+    registry.set_tags(config, name, number, {PROMOTED: now, WAITING: "", ABANDONED: ""})
+    if (left := details.get("from")) is not None:
+        registry.set_tags(config, name, int(str(left)), {ABANDONED: now})
     return tables.append(config, f"{action}.done", name, number, details)
 
 
@@ -295,7 +299,8 @@ def rollback(config: Config, name: str, to: int | None, reason: str) -> Champion
             for version in registry.versions(config, name)
             if version.tags.get(PROMOTED) and version.number != champion
         ]
-        chosen = [v for v in former if to in {None, v.number}]
+        # Rolling back twice goes back two steps, not to the version just abandoned.
+        chosen = [v for v in former if to == v.number or (to is None and not v.tags.get(ABANDONED))]
         if champion is None or not chosen:
             wanted = (
                 f"version {to} of {name} was never" if to is not None else f"{name} has no earlier"

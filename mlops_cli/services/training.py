@@ -29,7 +29,7 @@ from mlops_cli.domain.contract import Contract, policy_digest
 from mlops_cli.domain.digest import table_digest
 from mlops_cli.domain.labels import checked_labels
 from mlops_cli.domain.results import FairnessGap, Interval, Rows, TrainResult
-from mlops_cli.errors import ConflictError, InputError
+from mlops_cli.errors import InputError
 
 REFERENCE_ROWS = 20_000
 DECISIONS = ("promotion.", "approval.", "rollback.")
@@ -116,12 +116,12 @@ def register(config: Config, name: str, run_id: str) -> int:
 
     Raises:
         NotFoundError: There is no such run.
-        ConflictError: The run belongs to another model or has not finished.
+        InputError: The run belongs to another model or has not finished.
         IntegrityError: A file of the model is not what the run has stored.
     """
     status, tags = registry.run_status(config, run_id)
     if status != "FINISHED" or "mlops.source" not in tags or tags.get("mlops.model") != name:
-        raise ConflictError(
+        raise InputError(
             f"run {run_id} is {status} and holds no whole {name}", f"run `mlops train {name}` again"
         )
     source, manifest = tags["mlops.source"], tags["mlops.manifest_digest"]

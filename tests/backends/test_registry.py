@@ -123,6 +123,22 @@ def test_numbers_that_are_not_finite_are_left_out(trained: Config) -> None:
     assert registry.run_metrics(trained, run_id) == {"good": 1.0}
 
 
+def test_an_experiment_that_another_process_has_just_made_is_used(
+    trained: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two first trainings: both look, both find none, both want to make it."""
+    look, looks = registry.MlflowClient.get_experiment_by_name, []
+
+    def too_early(client: registry.MlflowClient, name: str) -> object:
+        looks.append(name)
+        return None if len(looks) == 1 else look(client, name)
+
+    monkeypatch.setattr(registry.MlflowClient, "get_experiment_by_name", too_early)
+    with registry.run(trained, HEART, {}) as run_id:
+        assert len(looks) == 2
+    assert registry.run_status(trained, run_id)[0] == "FINISHED"
+
+
 # Several MLflow databases in one process
 
 

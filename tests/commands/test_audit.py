@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,6 @@ def test_a_damaged_event_is_one_line(
     [
         "sqlite:////proc/nowhere/audit.db",
         "sqlite:////etc/passwd",
-        "postgresql://mlops:secret@127.0.0.1:9/audit",
         "nonsense://mlops:secret@127.0.0.1:9/audit",
     ],
 )
@@ -301,6 +301,17 @@ def test_a_log_that_cannot_be_opened_is_one_line(
     run = mlops("audit", "verify")
     assert (run.code, run.out) == (75, "")
     assert "audit_log at" in run.err
+    assert "secret" not in run.err
+
+
+@pytest.mark.skipif(find_spec("psycopg2") is not None, reason="the driver is installed")
+def test_a_driver_that_is_not_installed_is_named(
+    clinic: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_LOGS__AUDIT", "postgresql://mlops:secret@127.0.0.1:9/audit")
+    run = mlops("audit", "verify")
+    assert (run.code, run.out) == (2, "")
+    assert "psycopg2" in run.err
     assert "secret" not in run.err
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -341,6 +342,50 @@ def test_another_kind_of_file_is_refused(ward: Path, mlops: Mlops, name: str) ->
     assert "hint: use .parquet, .csv, .jsonl" in run.err
 
 
+def test_a_second_file_adds_its_rows(filled: Path, mlops: Mlops) -> None:
+    later = "00123,2026-02-01,42,female,90,yes,1\n"
+    run = import_text(mlops, HEADER + later)
+    assert run.code == 0
+    assert list(stored("base")["age"]) == [41, 52, 63, 42]
+    assert list(stored("labels")["back"]) == [0, 1, 0, 1]
+
+
+def test_importing_a_file_again_changes_nothing(filled: Path, mlops: Mlops) -> None:
+    before = digests(filled / "data")
+    assert import_text(mlops, HEADER + ROWS).code == 0
+    assert digests(filled / "data") == before
+
+
+def test_a_row_of_a_known_entity_and_time_is_replaced(filled: Path, mlops: Mlops) -> None:
+    assert import_text(mlops, HEADER + "NA,2026-01-02,53,male,77,no,0\n").code == 0
+    assert sorted(stored("base")["age"]) == [41, 53, 63]
+
+
+def test_samples_never_replace_imported_tables(
+    tmp_path: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mlops("init")
+    small = ("features", "generate", "--patients", "60", "--months", "3")
+    assert mlops(*small).code == 0
+    own = tmp_path / "data/heart_disease/new_patients.csv"
+    assert mlops("features", "import", "heart_disease", own, "--time", "2026-01-01").code == 0
+    before = digests(tmp_path / "data")
+    run = mlops(*small)
+    assert run.code == 2
+    assert "heart_disease has imported tables" in run.err
+    assert digests(tmp_path / "data") == before
+
+
+def test_a_new_table_is_as_readable_as_the_umask_says(ward: Path, mlops: Mlops) -> None:
+    old = os.umask(0o077)
+    try:
+        assert import_text(mlops, HEADER + ROWS).code == 0
+    finally:
+        os.umask(old)
+    assert (ward / "data/base.parquet").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_import_is_in_the_audit_log(filled: Path, mlops: Mlops) -> None:
     (event,) = mlops("audit", "log", "--json").data["events"]
     assert (event["action"], event["model"]) == ("features.imported", "ward")
@@ -592,3 +637,23 @@ def test_an_id_may_be_any_text(ward: Path, mlops: Mlops, who: str) -> None:
     run = mlops("features", "get", "ward", who)
     assert run.code == 0
     assert run.out.splitlines()[0].strip() == who
+
+
+def test_failures_of_several_models_are_told_even_when_quiet(
+    tmp_path: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mlops("init")
+    run = mlops("features", "validate", "--quiet")
+    assert run.code == 6
+    assert run.err.count("mlops: ") == 3
+
+
+def test_failures_of_several_models_are_an_error_in_json(
+    tmp_path: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mlops("init")
+    run = mlops("features", "validate", "--json")
+    assert (run.code, run.json["status"], run.error["code"]) == (6, "error", "not_found")
+    assert run.error["message"].startswith("heart_disease: no file")

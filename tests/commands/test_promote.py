@@ -68,7 +68,7 @@ class Arena:
                 registry.set_alias(self.config, HEART, alias, number)
         for version in registry.versions(self.config, HEART):
             promoted = "2026-01-01T00:00:00+00:00" if version.number == champion else ""
-            tags = {"mlops.approval": "", "mlops.promoted": promoted}
+            tags = {"mlops.approval": "", "mlops.promoted": promoted, "mlops.rolled_back": ""}
             registry.set_tags(self.config, HEART, version.number, tags)
 
     @property
@@ -462,6 +462,27 @@ def test_rollback_goes_to_the_champion_before(grown: Arena, mlops: Mlops) -> Non
     assert run.code == 0
     assert (run.data["previous"], run.data["version"], run.data["champion"]) == (3, 2, 2)
     assert grown.champion == BETTER
+
+
+def test_rolling_back_twice_goes_back_two_steps(grown: Arena, mlops: Mlops) -> None:
+    assert mlops("rollback", HEART, "--reason", "complaints").code == 0
+    assert mlops("rollback", HEART, "--reason", "more complaints").code == 0
+    assert grown.champion == FEEBLE
+
+
+def test_a_rollback_that_was_killed_before_the_move_abandons_nothing(
+    grown: Arena, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "set_alias", die)
+        with pytest.raises(KeyboardInterrupt):
+            promotion.rollback(grown.config, HEART, None, "complaints")
+    move(grown, TWIN, FEEBLE)
+    assert mlops("rollback", HEART, "--reason", "test").code == 0
+    assert grown.champion == TWIN
 
 
 def test_rollback_goes_to_the_version_named(grown: Arena, mlops: Mlops) -> None:

@@ -71,7 +71,11 @@ def test_malformed_reference_is_refused(write, written):
     [
         ("MLOPS_SEED", "11", lambda config: config.seed == 11),
         ("MLOPS_TRACKING__URI", "http://mlflow", lambda c: c.tracking.uri == "http://mlflow"),
-        ("MLOPS_LOGS__AUDIT", "/a.db", lambda config: config.logs.audit == "/a.db"),
+        (
+            "MLOPS_LOGS__AUDIT",
+            "sqlite:////a.db",
+            lambda config: config.logs.audit == "sqlite:////a.db",
+        ),
         (TRIALS, "50", lambda config: config.models["heart"].search.trials == 50),
         (
             "MLOPS_MODELS__HEART__GATES__FLOOR__ROC_AUC",

@@ -146,7 +146,7 @@ def test_small_and_unknown_groups_are_shown_and_not_compared():
         GroupValue("g3", 25, None),
         GroupValue("unknown", 40, 0.0),
     )
-    assert (gap.value, gap.verdict) == (0.0, Verdict.PASS)
+    assert (gap.value, gap.verdict) == (0.0, Verdict.INCONCLUSIVE)
 
 
 def test_a_group_without_positives_has_no_true_positive_rate():
@@ -231,3 +231,10 @@ def test_bins_are_half_open_and_leave_nothing_out(values, limits):
             assert name == f"{bins[-1]:g} and over"
         else:
             assert name == f"{bins[place - 1]:g} to {bins[place]:g}"
+
+
+def test_no_gap_on_few_rows_is_no_pass_either():
+    few = assess_one(*rows_with((0.5, 0.5), 40), "demographic_parity", limit=0.1)
+    many = assess_one(*rows_with((0.5, 0.5), 5000), "demographic_parity", limit=0.1)
+    assert (few.value, few.verdict) == (0.0, Verdict.INCONCLUSIVE)
+    assert (many.value, many.verdict) == (0.0, Verdict.PASS)

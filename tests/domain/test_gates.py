@@ -45,9 +45,11 @@ def judge_one(config, truth, challenger, champion=None, groups=None, entities=No
     return judge(config, truth, challenger, champion, entities, groups or {}, 0)
 
 
-def test_without_conditions_a_first_challenger_meets_no_gate():
+def test_without_conditions_nothing_is_decided():
     truth, score, _ = scores(100, 0)
-    assert judge_one(model(), truth, score) == ()
+    (gate,) = judge_one(model(), truth, score)
+    assert (gate.name, gate.verdict) == ("evidence", INCONCLUSIVE)
+    assert "set gates.floor" in gate.message
 
 
 def test_a_floor_is_met_or_not_in_the_direction_of_its_metric():

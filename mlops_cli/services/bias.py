@@ -1,0 +1,59 @@
+"""`audit bias`: does a version treat the groups of a protected attribute alike?"""
+
+from dataclasses import dataclass
+
+from mlops_cli.backends import estimator, registry, tables
+from mlops_cli.config import Config
+from mlops_cli.domain import fairness
+from mlops_cli.domain.results import FairnessGap, Verdict
+
+
+@dataclass(frozen=True)
+class BiasResult:
+    """Fairness of one version on its holdout."""
+
+    model: str
+    version: int
+    rows: int
+    fairness: tuple[FairnessGap, ...]
+
+
+def measure(config: Config, name: str, number: int | None) -> BiasResult:
+    """Measure fairness of the champion, or of any version, on its frozen holdout rows."""
+    model = config.models[name]
+    version = (
+        registry.champion(config, name)
+        if number is None
+        else registry.version(config, name, number)
+    )
+    stored = estimator.load(*registry.files_of(config, version))
+    rows = stored.rows(estimator.HOLDOUT_FILE)
+    known = {key: protected for key, protected in model.protected.items() if key in rows}
+    gaps = fairness.assess(
+        model.task,
+        rows["mlops_label"].to_numpy(float),
+        stored.predict(rows),
+        {key: fairness.groups_of(rows[key], protected.bins) for key, protected in known.items()},
+        rows["mlops_entity"].to_numpy(),
+        metrics=model.fairness_metrics,
+        limit=model.fairness.limit,
+        min_group_rows=model.fairness.min_group_rows,
+        threshold=stored.contract.threshold,
+        seed=config.seed,
+    )
+    gaps += tuple(
+        FairnessGap(
+            key, metric, None, None, None, model.fairness.limit, Verdict.INCONCLUSIVE, groups=()
+        )
+        for key in model.protected
+        if key not in known  # the version was trained before this was a feature
+        for metric in model.fairness_metrics
+    )
+    details = {
+        "gaps": [
+            {"attribute": gap.attribute, "metric": gap.metric, "verdict": gap.verdict}
+            for gap in gaps
+        ]
+    }
+    tables.append(config, "fairness.assessed", name, version.number, details)
+    return BiasResult(name, version.number, len(rows), gaps)
