@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from hyperopt import STATUS_OK, Trials, fmin, hp, space_eval, tpe
 
-from mlops_cli.config.training import DimensionConfig
+from mlops_cli.config.training import DimensionConfig, Parameter
 
 Params = dict[str, float | int]
 
 
 def minimise(
     loss: Callable[[Params], float],
-    space: Mapping[str, DimensionConfig],
+    space: Mapping[Parameter, DimensionConfig],
     trials: int,
     seed: int,
 ) -> Params:

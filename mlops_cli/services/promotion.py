@@ -111,6 +111,12 @@ def _not_comparable(
     if old.contract.holdout != new.contract.holdout:
         message = "the holdout was changed: the champion may have been trained on these rows"
         return Gate("evidence", Verdict.INCONCLUSIVE, message)
+    if any(
+        getattr(old.contract, part) != getattr(new.contract, part)
+        for part in ("task", "label", "entity")
+    ):
+        message = f"the champion predicts another thing: {old.contract.label}"
+        return Gate("evidence", Verdict.INCONCLUSIVE, message)
     if missing := set(old.contract.inputs) - set(rows.columns):
         message = f"the champion needs {min(missing)}, which the challenger's rows do not have"
         return Gate("evidence", Verdict.INCONCLUSIVE, message)

@@ -88,8 +88,8 @@ def refusal(path) -> ConfigError:
         ),
         (
             "trials: 5",
-            "space: {eta: {low: nan, high: 1}}",
-            "22: models.heart.search.space.eta.low: 'nan' should be a finite number",
+            "space: {gamma: {low: nan, high: 1}}",
+            "22: models.heart.search.space.gamma.low: 'nan' should be a finite number",
             None,
         ),
         (

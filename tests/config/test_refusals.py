@@ -14,6 +14,7 @@ from mlops_cli.errors import ConfigError
     [
         ("trials: 5", "space: {}", "models.heart.search.space"),
         ("trials: 5", "space: {max_depth: {low: 2.5, high: 3, scale: int}}", "whole numbers"),
+        ("trials: 5", "space: {max_dept: {low: 2, high: 3}}", "max_dept"),
         ("source: data/labels.parquet", "source: s3://bucket/labels.parquet", "not a URL"),
         ("source: data/vitals.parquet", "source: data/vitals.csv", "Parquet file"),
         ("column: sick", "column: patient_id", "also the entity or time column"),
