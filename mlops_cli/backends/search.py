@@ -23,7 +23,7 @@ def minimise(
     Whole-number dimensions come back as int, so that XGBoost takes them.
     """
     logging.getLogger("hyperopt").setLevel(logging.WARNING)
-    kinds = {name: dimension.scale for name, dimension in space.items()}
+    kinds: dict[str, str] = {name: each.scale for name, each in space.items()}
 
     def objective(point: Mapping[str, Any]) -> dict[str, Any]:
         return {"loss": loss(_cast(point, kinds)), "status": STATUS_OK}
