@@ -77,12 +77,16 @@ def users(tool: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("tool", "files"),
-    [("mlflow", {"registry.py"}), ("xgboost", {"estimator.py"}), ("hyperopt", {"search.py"}),
+    [("xgboost", {"estimator.py"}), ("hyperopt", {"search.py"}),
      ("shap", {"explain.py"}), ("evidently", {"drift_report.py"}), ("pandera", {"table_checks.py"}),
      ("feast", {"feature_store.py", "feast_offline.py"})],
 )  # fmt: skip
 def test_each_outside_tool_has_its_file(tool: str, files: set[str]) -> None:
     assert users(tool) == {f"backends/{name}" for name in files}
+
+
+def test_mlflow_is_imported_in_the_registry_alone() -> None:
+    assert {Path(file).parent.as_posix() for file in users("mlflow")} == {"backends/registry"}
 
 
 def test_only_pictures_use_matplotlib() -> None:

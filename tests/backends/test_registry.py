@@ -9,6 +9,7 @@ import pytest
 from running import build, quietly
 
 from mlops_cli.backends import estimator, registry
+from mlops_cli.backends.registry import runs
 from mlops_cli.config import Config, load_config
 from mlops_cli.errors import IntegrityError, NotFoundError, UnavailableError
 
@@ -127,13 +128,13 @@ def test_an_experiment_that_another_process_has_just_made_is_used(
     trained: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two first trainings: both look, both find none, both want to make it."""
-    look, looks = registry.MlflowClient.get_experiment_by_name, []
+    look, looks = runs.MlflowClient.get_experiment_by_name, []
 
-    def too_early(client: registry.MlflowClient, name: str) -> object:
+    def too_early(client: runs.MlflowClient, name: str) -> object:
         looks.append(name)
         return None if len(looks) == 1 else look(client, name)
 
-    monkeypatch.setattr(registry.MlflowClient, "get_experiment_by_name", too_early)
+    monkeypatch.setattr(runs.MlflowClient, "get_experiment_by_name", too_early)
     with registry.run(trained, HEART, {}) as run_id:
         assert len(looks) == 2
     assert registry.run_status(trained, run_id)[0] == "FINISHED"
@@ -185,7 +186,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(trained: Config, silent
 def test_a_server_that_goes_away_after_the_first_answer(trained: Config) -> None:
     """A client that was connected once is kept; what it asks later can still fail."""
     uri = "http://127.0.0.1:9/later"
-    client = registry.MlflowClient(uri, uri)
+    client = runs.MlflowClient(uri, uri)
     elsewhere = at(trained, uri)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "_client", lambda *_: client)

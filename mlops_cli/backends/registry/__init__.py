@@ -1,0 +1,63 @@
+"""MLflow: runs, stored models, versions and their aliases."""
+
+import os
+
+# MLflow reads these while it is imported: no telemetry, and failures within a bounded time.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+
+from mlops_cli.backends.registry.runs import (
+    log,
+    log_dataset,
+    log_files,
+    run,
+    run_metrics,
+    run_status,
+)
+from mlops_cli.backends.registry.stored import (
+    fetch,
+    store_model,
+    write_model,
+)
+from mlops_cli.backends.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    Version,
+    aliases,
+    by_alias,
+    champion,
+    create_version,
+    drop_alias,
+    files_of,
+    set_alias,
+    set_tags,
+    version,
+    versions,
+)
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "Version",
+    "aliases",
+    "by_alias",
+    "champion",
+    "create_version",
+    "drop_alias",
+    "fetch",
+    "files_of",
+    "log",
+    "log_dataset",
+    "log_files",
+    "run",
+    "run_metrics",
+    "run_status",
+    "set_alias",
+    "set_tags",
+    "store_model",
+    "version",
+    "versions",
+    "write_model",
+]

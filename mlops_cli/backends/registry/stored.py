@@ -1,0 +1,65 @@
+"""The files of models: written in MLflow's layout, uploaded with a run, fetched once."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import mlflow
+import mlflow.artifacts
+import mlflow.xgboost
+from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from mlops_cli.backends.registry.connection import UNKNOWN, reaching
+from mlops_cli.config import Config
+from mlops_cli.errors import NotFoundError
+
+
+def write_model(folder: Path, booster: Any, features: Sequence[str], pins: Sequence[str]) -> None:
+    """Write a booster in MLflow's layout: XGBoost's own format, a signature, no pickle."""
+    signature = ModelSignature(
+        inputs=Schema([ColSpec("double", name, required=False) for name in features]),
+        outputs=Schema([ColSpec("float")]),
+    )
+    mlflow.xgboost.save_model(booster, str(folder), signature=signature, pip_requirements=[*pins])
+
+
+def store_model(config: Config, run_id: str, name: str, folder: Path) -> str:
+    """Upload a model folder as the run's model and return its `models:/` URI."""
+    with reaching(config) as client:
+        experiment = client.get_run(run_id).info.experiment_id
+        model = client.create_logged_model(experiment, name=name, source_run_id=run_id)
+        client.log_model_artifacts(model.model_id, str(folder))
+        client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+        return str(model.model_uri)
+
+
+def fetch(config: Config, source: str) -> Path:
+    """Return a local folder with the files of a stored model, downloaded if need be."""
+    with reaching(config) as client:
+        try:
+            place = client.get_logged_model(source.removeprefix("models:/")).artifact_location
+            if place.startswith("file://"):
+                return Path(unquote(urlsplit(place).path))
+            return _cached(config, source.removeprefix("models:/"), place)
+        except (MlflowException, FileNotFoundError) as error:
+            if isinstance(error, MlflowException) and error.error_code not in UNKNOWN:
+                raise
+            raise NotFoundError(f"the files of {source} are gone from MLflow") from error
+
+
+def _cached(config: Config, model_id: str, place: str) -> Path:
+    """Download a stored model once; its files never change, and every load checks their digests."""
+    folder = Path(config.state) / "models" / model_id
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            found = mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=scratch)
+            with suppress(OSError):  # another process has downloaded it meanwhile
+                Path(found).rename(folder)
+    return folder
