@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_cli.config import FeatureConfig
-from mlops_cli.domain.fairness import spelled
+from mlops_cli.domain.groups import spelled
 from mlops_cli.domain.results import DriftCheck
 
 os.environ.setdefault("DO_NOT_TRACK", "true")

@@ -7,56 +7,20 @@ only if it is also significant.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Any
+from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from mlops_cli.config.tasks import Task
+from mlops_cli.domain.groups import UNKNOWN
 from mlops_cli.domain.metrics import Array, Matrix, Vector, checked, ratio
 from mlops_cli.domain.resampling import percentiles, weight_chunks
 from mlops_cli.domain.results import FairnessGap, GroupValue, Interval, Verdict
 from mlops_cli.domain.split import Codes, entity_codes
 
-UNKNOWN = "unknown"
 RESAMPLES = 1000
 
 Rate = tuple[Vector, Vector]
-
-
-def spelled(value: Any) -> str:
-    """Write a value as the name of a group, whichever type it was stored as.
-
-    >>> [spelled(value) for value in (1, 1.0, True, "f", 2.5)]
-    ['1', '1', '1', 'f', '2.5']
-    """
-    return f"{float(value):g}" if isinstance(value, (bool, int, float, np.generic)) else str(value)
-
-
-def groups_of(values: "pd.Series[Any]", bins: tuple[float, ...]) -> npt.NDArray[np.object_]:
-    """Return the name of the group of each row, `(n,)`.
-
-    Args:
-        values: the protected attribute; missing values are the group `unknown`.
-        bins: ascending limits between groups of a number, each the first value of the group above
-            it; none for words and truth values.
-
-    >>> groups_of(pd.Series([44.9, 45, 60, None]), (45.0, 60.0)).tolist()
-    ['under 45', '45 to 60', '60 and over', 'unknown']
-    >>> groups_of(pd.Series(["f", "m", None]), ()).tolist()
-    ['f', 'm', 'unknown']
-    """
-    if bins:
-        limits = [spelled(limit) for limit in bins]
-        between = [f"{low} to {high}" for low, high in pairwise(limits)]
-        names = np.array([f"under {limits[0]}", *between, f"{limits[-1]} and over"], dtype=object)
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        named = names[np.searchsorted(bins, np.nan_to_num(numbers), side="right")]
-        return np.where(np.isnan(numbers), UNKNOWN, named)
-    codes, distinct = pd.factorize(values.astype(object))
-    return np.array([*map(spelled, distinct), UNKNOWN], dtype=object)[codes]
 
 
 def assess(  # noqa: PLR0913

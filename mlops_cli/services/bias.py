@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mlops_cli.backends import estimator, registry, tables
 from mlops_cli.config import Config
 from mlops_cli.domain import fairness
+from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import FairnessGap, Verdict
 
 
@@ -28,12 +29,12 @@ def measure(config: Config, name: str, number: int | None) -> BiasResult:
     )
     stored = estimator.load(*registry.files_of(config, version))
     rows = stored.rows(estimator.HOLDOUT_FILE)
-    known = {key: protected for key, protected in model.protected.items() if key in rows}
+    groups = protected_groups(model, rows)
     gaps = fairness.assess(
         model.task,
         rows["mlops_label"].to_numpy(float),
         stored.predict(rows),
-        {key: fairness.groups_of(rows[key], protected.bins) for key, protected in known.items()},
+        groups,
         rows["mlops_entity"].to_numpy(),
         metrics=model.fairness_metrics,
         limit=model.fairness.limit,
@@ -46,7 +47,7 @@ def measure(config: Config, name: str, number: int | None) -> BiasResult:
             key, metric, None, None, None, model.fairness.limit, Verdict.INCONCLUSIVE, groups=()
         )
         for key in model.protected
-        if key not in known  # the version was trained before this was a feature
+        if key not in groups  # the version was trained before this was a feature
         for metric in model.fairness_metrics
     )
     details = {

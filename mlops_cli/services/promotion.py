@@ -11,16 +11,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from mlops_cli.backends import estimator, files, registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION, Version
-from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain import fairness, gates
+from mlops_cli.config import Config
+from mlops_cli.domain import comparison, gates
+from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.records import Event
-from mlops_cli.domain.results import Decision, Gate, Verdict
+from mlops_cli.domain.results import Decision, Gate
 from mlops_cli.errors import ConflictError, NotFoundError
 
 WAITING = "mlops.approval"
@@ -89,7 +86,7 @@ def _judge(
     if champion is not None:
         version = registry.version(config, name, champion)
         old = estimator.load(*registry.files_of(config, version))
-        if problem := _not_comparable(old, new, rows):
+        if problem := comparison.obstacle(old.contract, new.contract, rows.columns):
             return (problem,)
         old_scores = old.predict(rows)
     judged = gates.judge(
@@ -98,50 +95,10 @@ def _judge(
         new.predict(rows),
         old_scores,
         rows["mlops_entity"].to_numpy(),
-        _groups(model, rows),
+        protected_groups(model, rows),
         config.seed,
     )
-    return (*judged, *_unmeasured(model, rows))
-
-
-def _not_comparable(
-    old: estimator.StoredModel, new: estimator.StoredModel, rows: pd.DataFrame
-) -> Gate | None:
-    """Say why the champion cannot be judged on the challenger's rows, if it cannot."""
-    if old.contract.holdout != new.contract.holdout:
-        message = "the holdout was changed: the champion may have been trained on these rows"
-        return Gate("evidence", Verdict.INCONCLUSIVE, message)
-    if any(
-        getattr(old.contract, part) != getattr(new.contract, part)
-        for part in ("task", "label", "entity")
-    ):
-        message = f"the champion predicts another thing: {old.contract.label}"
-        return Gate("evidence", Verdict.INCONCLUSIVE, message)
-    if missing := set(old.contract.inputs) - set(rows.columns):
-        message = f"the champion needs {min(missing)}, which the challenger's rows do not have"
-        return Gate("evidence", Verdict.INCONCLUSIVE, message)
-    return None
-
-
-def _groups(model: ModelConfig, rows: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
-    return {
-        key: fairness.groups_of(rows[key], protected.bins)
-        for key, protected in model.protected.items()
-        if key in rows
-    }
-
-
-def _unmeasured(model: ModelConfig, rows: pd.DataFrame) -> list[Gate]:
-    """Return a gate for each protected attribute that the version's rows do not have."""
-    return [
-        Gate(
-            f"fairness:{key}",
-            Verdict.INCONCLUSIVE,
-            f"the challenger was trained before {key} was a feature: train it again",
-        )
-        for key in model.protected
-        if key not in rows
-    ]
+    return (*judged, *comparison.unmeasured(model, rows.columns))
 
 
 def _act(

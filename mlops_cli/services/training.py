@@ -27,6 +27,7 @@ from mlops_cli.domain import fairness, metrics, resampling, split
 from mlops_cli.domain.columns import encode, typed
 from mlops_cli.domain.contract import Contract, policy_digest
 from mlops_cli.domain.digest import table_digest
+from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.labels import checked_labels
 from mlops_cli.domain.results import FairnessGap, Interval, Rows, TrainResult
 from mlops_cli.errors import InputError
@@ -240,7 +241,7 @@ def _measure(config: Config, model: ModelConfig, data: TrainingSet, fitted: Fitt
             model.task,
             truth,
             scores,
-            {key: fairness.groups_of(frame[key], p.bins) for key, p in model.protected.items()},
+            protected_groups(model, frame),
             entities,
             metrics=model.fairness_metrics,
             limit=model.fairness.limit,

@@ -5,7 +5,8 @@ from fairlearn import metrics as fl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_cli.domain.fairness import assess, groups_of
+from mlops_cli.domain.fairness import assess
+from mlops_cli.domain.groups import groups_of
 from mlops_cli.domain.results import GroupValue, Verdict
 
 CLASSIFICATION = (

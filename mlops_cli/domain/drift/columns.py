@@ -12,7 +12,7 @@ from mlops_cli.config.features import FeatureConfig
 from mlops_cli.config.limits import DriftConfig
 from mlops_cli.domain.drift.distances import Limits
 from mlops_cli.domain.drift.values import compare_numbers, compare_words
-from mlops_cli.domain.fairness import spelled
+from mlops_cli.domain.groups import spelled
 from mlops_cli.domain.metrics import Array
 from mlops_cli.domain.results import DriftCheck
 from mlops_cli.errors import InputError
