@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from running import Mlops, Run
 
+from mlops_cli.backends import registry
+from mlops_cli.config import load_config
+
 NEW = "data/heart_disease/new_patients.csv"
 
 
@@ -127,7 +130,7 @@ def test_a_folder_that_is_no_file(project: Path, mlops: Mlops, tmp_path: Path) -
 
 
 def test_a_corrupted_model_file(project: Path, mlops: Mlops) -> None:
-    (model,) = (project / ".mlops/artifacts/models").glob("*/artifacts/model.ubj")
+    model = champion_files(project) / "model.ubj"
     whole = model.read_bytes()
     model.write_bytes(whole[:500] + bytes([whole[500] ^ 1]) + whole[501:])
     try:
@@ -223,13 +226,19 @@ def test_init_never_overwrites(tmp_path: Path, mlops: Mlops) -> None:
     assert config.read_text() == "mine"
 
 
+def champion_files(project: Path) -> Path:
+    config = load_config(project / "config.yaml")
+    folder, _ = registry.files_of(config, registry.champion(config, "heart_disease"))
+    return folder
+
+
 def rows_in(database: Path, table: str) -> int:
     with sqlite3.connect(database) as connection:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def test_disk_with_a_lost_model_folder(project: Path, mlops: Mlops) -> None:
-    (folder,) = (project / ".mlops/artifacts/models").glob("*/artifacts")
+    folder = champion_files(project)
     shutil.move(folder, folder.with_suffix(".away"))
     try:
         run = mlops("predict", "heart_disease", "PT000001")
