@@ -9,7 +9,7 @@ import pytest
 from running import build, quietly
 
 from mlops_cli.backends import estimator, registry
-from mlops_cli.backends.registry import runs
+from mlops_cli.backends.registry import connection, runs
 from mlops_cli.config import Config, load_config
 from mlops_cli.errors import IntegrityError, NotFoundError, UnavailableError
 
@@ -189,7 +189,7 @@ def test_a_server_that_goes_away_after_the_first_answer(trained: Config) -> None
     client = runs.MlflowClient(uri, uri)
     elsewhere = at(trained, uri)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "_client", lambda *_: client)
+        patch.setattr(connection, "_client", lambda *_: client)
         for ask in ("fetch", "aliases"):
             with pytest.raises(UnavailableError):
                 ASKING[ask](elsewhere)
