@@ -82,6 +82,8 @@ def _view(results: "list[PromotionResult]", some: bool) -> list[object]:
             parts.append(table(title, ("gate", "verdict", "value [95 %]", "limit"), rows))
         parts += [f"{gate.name}: {gate.message}" for gate in result.gates if not gate.passed]
         parts.append(f"{result.model}: {str(result.decision).replace('_', ' ')}")
+        if result.decision is Decision.APPROVAL_REQUIRED:
+            parts.append(f"next: `mlops approve {result.model} --reason TEXT`, or reject")
     return parts if some else ["no model has a challenger"]
 
 

@@ -169,7 +169,12 @@ def _improvement(gates: GatesConfig, metric: str, found: Interval, rows: int) ->
     """
     limit, detectable = gates.min_improvement, gates.detectable
     shown = f"{metric} is better by {found.value:.4g} {_between(found)}"
-    if found.low > limit:
+    if found.low == found.high == 0:
+        verdict, message = (
+            Verdict.FAIL,
+            "it does exactly as the champion does: is it the same model?",
+        )
+    elif found.low > limit:
         verdict, message = Verdict.PASS, f"{shown}, more than {limit:.4g}"
     elif found.high <= limit or found.half_width <= detectable:
         verdict, message = Verdict.FAIL, f"{shown}, not shown to be more than {limit:.4g}"

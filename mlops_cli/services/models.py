@@ -120,7 +120,12 @@ def status(config: Config, max_age: timedelta | None) -> list[ModelState]:
     states = []
     for name in config.models:
         held = registry.aliases(config, name)
-        checks = [e for e in events if e.action == "drift.checked" and e.model == name]
+        # A check of a file says nothing about what the model meets in service.
+        checks = [
+            event
+            for event in events
+            if event.model == name and event.details.get("source") == "inference log"
+        ]
         drift_age = _age(checks, now)
         jobs = {"features materialize": features_age, "drift check": drift_age}
         late = [job for job, age in jobs.items() if max_age and (age is None or age > max_age)]
