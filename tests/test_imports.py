@@ -79,10 +79,17 @@ def users(tool: str) -> set[str]:
     ("tool", "files"),
     [("xgboost", {"estimator.py"}), ("hyperopt", {"search.py"}),
      ("shap", {"explain.py"}), ("evidently", {"drift_report.py"}), ("pandera", {"table_checks.py"}),
-     ("feast", {"feature_store.py", "feast_offline.py"})],
+     ],
 )  # fmt: skip
 def test_each_outside_tool_has_its_file(tool: str, files: set[str]) -> None:
     assert users(tool) == {f"backends/{name}" for name in files}
+
+
+def test_feast_is_imported_in_its_backends_alone() -> None:
+    places = {
+        Path(file).parent.as_posix() for file in users("feast") - {"backends/feast_offline.py"}
+    }
+    assert places == {"backends/feature_store"}
 
 
 def test_mlflow_is_imported_in_the_registry_alone() -> None:

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig, LabelsConfig
+from mlops_cli.config.imports import ImportConfig
 from mlops_cli.config.limits import DriftConfig, FairnessConfig, GatesConfig, ProtectedConfig
 from mlops_cli.config.section import Section
 from mlops_cli.config.tasks import TASK_FAIRNESS, TASK_METRICS, FairnessMetric, Metric, Task
@@ -22,6 +23,12 @@ class ModelConfig(Section):
     )
     feature_views: dict[Name, FeatureViewConfig] = Field(
         min_length=1, description="tables of features, by name"
+    )
+    derived: dict[Name, FeatureConfig] = Field(
+        default_factory=dict, description="features computed from those of the views, by name"
+    )
+    imports: ImportConfig = Field(
+        default_factory=ImportConfig, description="how a file of yours is read by features import"
     )
     labels: LabelsConfig = Field(description="where the truth comes from")
     output_range: tuple[Number, Number] | None = Field(
@@ -55,13 +62,28 @@ class ModelConfig(Section):
     drift: DriftConfig = Field(default_factory=DriftConfig, description="when a change is an alarm")
 
     @property
-    def features(self) -> dict[str, FeatureConfig]:
-        """All features in the order of the file: the one order used everywhere."""
+    def stored(self) -> dict[str, FeatureConfig]:
+        """The features that the views hold, in the order of the file."""
         return {
             name: spec
             for view in self.feature_views.values()
             for name, spec in view.features.items()
         }
+
+    @property
+    def features(self) -> dict[str, FeatureConfig]:
+        """All features, the derived ones last: the one order used everywhere."""
+        return {**self.stored, **self.derived}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that identify a row: the entity first, then those that other views need."""
+        own = [key for view in self.feature_views.values() for key in view.entity]
+        return tuple(dict.fromkeys([self.entity, *own]))
+
+    def view_keys(self, view: str) -> tuple[str, ...]:
+        """Return the columns that the rows of a view are found by."""
+        return self.feature_views[view].entity or (self.entity,)
 
     @property
     def inputs(self) -> dict[str, FeatureConfig]:

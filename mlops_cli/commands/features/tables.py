@@ -1,4 +1,4 @@
-"""`mlops features`: sample data, imports, checks, Feast's registry, the online store."""
+"""`mlops features generate | import | validate`: the source tables."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,13 +6,10 @@ from typing import Annotated
 
 import typer
 
+from mlops_cli.commands.features.group import ModelArgument, app
 from mlops_cli.commands.session import Answer, Session, command, for_each
-from mlops_cli.commands.views import age, table
+from mlops_cli.commands.views import table
 from mlops_cli.errors import ExitCode
-
-app = typer.Typer(no_args_is_help=True, help="Feature tables, Feast's registry, the online store.")
-
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")]
 
 
 @command(app)
@@ -85,70 +82,4 @@ def validate(
         ),
         ExitCode.FINDING if rows else ExitCode.OK,
         failures,
-    )
-
-
-@command(app)
-def apply(session: Session) -> Answer:
-    """Write the feature definitions of config.yaml to Feast's registry."""
-    from mlops_cli.services import features
-
-    views = features.apply(session.config)
-    return Answer({"views": views}, lambda: f"registered {', '.join(views)}")
-
-
-@command(app)
-def materialize(session: Session) -> Answer:
-    """Bring the newest value of every entity into the online store."""
-    from mlops_cli.services import features
-
-    session.say("bringing the newest values online")
-    until = features.materialize(session.config)
-    return Answer(
-        {"views": until},
-        lambda: f"online: {', '.join(until)}",
-    )
-
-
-@command(app, "list")
-def list_(session: Session) -> Answer:
-    """List the feature views and whether Feast's registry has them."""
-    from mlops_cli.services import features
-
-    views = features.listing(session.config)
-    rows = [
-        (view.name, ", ".join(view.models), view.features, view.ttl, view.registered)
-        for view in views
-    ]
-    columns = ("view", "models", "features", "ttl", "registered")
-    return Answer({"views": views}, lambda: table("Feature views", columns, rows))
-
-
-@command(app)
-def get(
-    session: Session,
-    model: ModelArgument,
-    entity: Annotated[str, typer.Argument(help="Id, as PT000123.")],
-) -> Answer:
-    """Show the values a prediction would use now, their time and age."""
-    from datetime import timedelta
-
-    from mlops_cli.services import features
-
-    session.model(model)
-    found = features.get(session.config, model, entity)
-    rows = [
-        (
-            name,
-            value.value,
-            value.event_time and f"{value.event_time:%Y-%m-%d %H:%M}",
-            age(None if value.age_seconds is None else timedelta(seconds=value.age_seconds))
-            + (" (expired)" if value.stale else ""),
-            value.view,
-        )
-        for name, value in found.features.items()
-    ]
-    columns = ("feature", "value", "time (UTC)", "age", "view")
-    return Answer(
-        {"entity": found.entity, "features": found.features}, lambda: table(entity, columns, rows)
     )

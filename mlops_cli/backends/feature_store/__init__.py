@@ -1,0 +1,24 @@
+"""Feast: definitions, training sets at a point in time, and the latest values of an entity."""
+
+# ruff: noqa: E402 - Feast has to be imported after what it reads while it is imported.
+
+import os
+import time
+import warnings
+
+import typeguard
+
+# Feast has typeguard instrument its classes, which is half of its import time.
+typeguard.typechecked = lambda target=None, **_: target or (lambda each: each)  # type: ignore[assignment]
+# Its SQLite store reads event times as local time.
+os.environ["TZ"] = "UTC"
+time.tzset()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import feast  # noqa: F401 - here, so that it is always loaded this way
+
+from mlops_cli.backends.feature_store.definitions import apply, views
+from mlops_cli.backends.feature_store.historical import historical
+from mlops_cli.backends.feature_store.online import OnlineValue, materialize, online
+
+__all__ = ["OnlineValue", "apply", "historical", "materialize", "online", "views"]

@@ -1,0 +1,100 @@
+"""Opening Feast: our registry and stores, or a repository of the user's own."""
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from feast import FeatureStore, RepoConfig
+from feast.errors import FeastError, FeastObjectNotFoundException
+from sqlalchemy.exc import SQLAlchemyError
+
+from mlops_cli.config import Config, ModelConfig
+from mlops_cli.config.masking import mask_text
+from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError, first_line
+
+_OFFLINE_STORE = "mlops_cli.backends.feast_offline.PointInTimeOfflineStore"
+_APPLY = "run `mlops features apply`, then `mlops features materialize`"
+
+
+@contextlib.contextmanager
+def speaking(config: Config) -> Iterator[FeatureStore]:
+    """Yield the store; keep Feast's chatter off our streams and its exceptions in here."""
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield _open(config)
+    except MlopsError:
+        raise
+    except FeastObjectNotFoundException as error:
+        raise NotFoundError(f"Feast does not know this: {error}", _APPLY) from error
+    except (FeastError, SQLAlchemyError, OSError) as error:
+        reason = mask_text(first_line(error))
+        raise UnavailableError(f"the feature store cannot be used: {reason}") from error
+
+
+def _open(config: Config) -> FeatureStore:
+    """Open the store of a configuration.
+
+    The registry is an SQL one: Feast's file registry is read empty while it is written.
+    A materialize that was killed must not stop reads, so they are served meanwhile.
+    """
+    section = config.feature_store
+    if section.repo is not None:
+        return _open_repo(section.repo)
+    online = dict(section.online_store)
+    if online.get("type") == "sqlite":
+        online.setdefault("path", str(Path(config.state) / "online_store.db"))
+        online["path"] = str(config.root / online["path"])
+    Path(config.state).mkdir(parents=True, exist_ok=True)
+    if section.registry.startswith("sqlite:///"):
+        folder = Path(section.registry.removeprefix("sqlite:///")).parent
+        folder.mkdir(parents=True, exist_ok=True)
+    return FeatureStore(
+        config=RepoConfig(
+            project=config.project,
+            provider="local",
+            registry={
+                "registry_type": "sql",
+                "path": section.registry,
+                "serve_features_while_materializing": True,
+            },
+            online_store=online,
+            offline_store={"type": _OFFLINE_STORE},
+            entity_key_serialization_version=3,
+            repo_path=config.root,
+        )
+    )
+
+
+def _open_repo(repo: str) -> FeatureStore:
+    """Open an existing Feast repository, with our join in place of Feast's file store.
+
+    Raises:
+        ConfigError: The repository uses the ray store, which ignores ttl and breaks ties at random.
+    """
+    path = Path(repo) / "feature_store.yaml"
+    if not path.is_file():
+        raise ConfigError(f"feature_store.repo: {path} does not exist")
+    try:
+        raw = yaml.safe_load(os.path.expandvars(path.read_text(encoding="utf-8")))
+        kind = (raw.get("offline_store") or {"type": "file"}).get("type")
+        if kind in {"file", "dask"}:
+            raw["offline_store"] = {"type": _OFFLINE_STORE}
+        elif kind == "ray":
+            raise ConfigError(
+                f"{path}: the offline store 'ray' ignores ttl and breaks ties at random",
+                "use file, duckdb, postgres or spark",
+            )
+        return FeatureStore(config=RepoConfig(**raw, repo_path=Path(repo)))
+    except (FeastError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ConfigError(f"{path} is not a configuration of Feast: {reason}") from error
+
+
+def references(model: ModelConfig) -> list[str]:
+    """Return the features of a model as Feast names them: `view:feature`."""
+    return [f"{name}:{f}" for name, view in model.feature_views.items() for f in view.features]

@@ -1,0 +1,52 @@
+"""`mlops features materialize | get`: the online store."""
+
+from typing import Annotated
+
+import typer
+
+from mlops_cli.commands.features.group import ModelArgument, app
+from mlops_cli.commands.session import Answer, Session, command
+from mlops_cli.commands.views import age, table
+
+
+@command(app)
+def materialize(session: Session) -> Answer:
+    """Bring the newest value of every entity into the online store."""
+    from mlops_cli.services import features
+
+    session.say("bringing the newest values online")
+    until = features.materialize(session.config)
+    return Answer(
+        {"views": until},
+        lambda: f"online: {', '.join(until)}",
+    )
+
+
+@command(app)
+def get(
+    session: Session,
+    model: ModelArgument,
+    entity: Annotated[str, typer.Argument(help="Id, as PT000123.")],
+) -> Answer:
+    """Show the values a prediction would use now, their time and age."""
+    from datetime import timedelta
+
+    from mlops_cli.services import features
+
+    session.model(model)
+    found = features.get(session.config, model, entity)
+    rows = [
+        (
+            name,
+            value.value,
+            value.event_time and f"{value.event_time:%Y-%m-%d %H:%M}",
+            age(None if value.age_seconds is None else timedelta(seconds=value.age_seconds))
+            + (" (expired)" if value.stale else ""),
+            value.view,
+        )
+        for name, value in found.features.items()
+    ]
+    columns = ("feature", "value", "time (UTC)", "age", "view")
+    return Answer(
+        {"entity": found.entity, "features": found.features}, lambda: table(entity, columns, rows)
+    )
