@@ -6,6 +6,7 @@ as `offline_store.type`, `FeatureStore.get_historical_features` works as Feast u
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -21,13 +22,14 @@ from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob,
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from numpy.typing import NDArray
 
 from mlops_cli.domain.columns import word
-from mlops_cli.domain.point_in_time import Rows, last_known
+from mlops_cli.domain.point_in_time import LastKnown, Rows, last_known, newest
+from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import InputError, NotFoundError, first_line
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
-_NEVER, _ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
 class PointInTimeOfflineStoreConfig(FeastConfigBaseModel):
@@ -50,6 +52,7 @@ class TableJob(RetrievalJob):
     ) -> None:
         """Keep the function that builds the table."""
         super().__init__()
+        self.coverage: list[ViewCoverage] = []
         self._build = build
         self._metadata = metadata
         self._full_feature_names = full_feature_names
@@ -100,10 +103,12 @@ class PointInTimeOfflineStore(OfflineStore):
         by_created = bool(options.get("filter_by_created_timestamp"))
 
         def build() -> pa.Table:
-            table = pa.Table.from_pandas(entity_df, preserve_index=False)
+            labels = table = _table(entity_df)
+            job.coverage.clear()
             for view in feature_views:
                 names = _requested(view, feature_refs)
-                columns = _join(config, view, names, entity_df, time_column, by_created)
+                columns, coverage = _join(config, view, names, labels, time_column, by_created)
+                job.coverage.append(coverage)
                 for name, column in zip(names, columns, strict=True):
                     if name in entity_df and not full_feature_names:
                         raise InputError(f"{name!r} is a feature and a column of the labels")
@@ -114,7 +119,8 @@ class PointInTimeOfflineStore(OfflineStore):
         keys = sorted(set(entity_df.columns) - {time_column})
         metadata = RetrievalMetadata(feature_refs, keys)
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
-        return TableJob(build, metadata, full_feature_names, on_demand)
+        job = TableJob(build, metadata, full_feature_names, on_demand)
+        return job
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -134,12 +140,11 @@ class PointInTimeOfflineStore(OfflineStore):
         def build() -> pa.Table:
             table = read(config, data_source, columns, stamps)
             table = _between(table, timestamp_field, start_date, end_date)
-            keys = pd.factorize(_keys(table.select(join_key_columns).to_pandas()))[0]
-            times = [_microseconds(table[stamp], _ALWAYS) for stamp in reversed(stamps)]
-            order = np.lexsort((*times, keys))
-            ends = np.ones(len(order), dtype=bool)
-            ends[:-1] = keys[order][1:] != keys[order][:-1]
-            return table.take(pa.array(np.sort(order[ends]), pa.int64()))
+            codes, _ = entity_codes([table[key] for key in join_key_columns])
+            known = [_microseconds(table[stamp]) for stamp in stamps]
+            created = known[1][0] if known[1:] else None
+            rows = newest(np.where(known[0][1], codes, -1), known[0][0], created)
+            return table.take(pa.array(rows))
 
         return TableJob(build)
 
@@ -209,29 +214,45 @@ def _join(
     config: RepoConfig,
     view: FeatureView,
     names: list[str],
-    entity_df: pd.DataFrame,
+    labels: pa.Table,
     time_column: str,
     by_created: bool,
-) -> list[pa.ChunkedArray]:
-    """Return one column for each feature, aligned with the rows of `entity_df`."""
+) -> tuple[list[pa.Array], ViewCoverage]:
+    """Return one column for each feature, aligned with the rows of `labels`."""
     source = view.batch_source
     keys = [column.name for column in view.entity_columns]
     wanted = [view.projection.join_key_map.get(key, key) for key in keys]
     stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
     table = read(config, source, [*keys, *names], stamps)
-    times = _utc(pa.array(pd.to_datetime(entity_df[time_column], utc=True)))
-    created = _microseconds(table[stamps[1]], _ALWAYS) if by_created and stamps[1:] else None
-    ours, theirs = _alike(table.select(keys).to_pandas(), entity_df[wanted])
-    rows = last_known(
-        _keys(ours),
-        _microseconds(table[stamps[0]], _NEVER),
-        created,
-        _keys(theirs),
-        _microseconds(times, _ALWAYS),
+    codes, label_codes = entity_codes([table[key] for key in keys], [labels[key] for key in wanted])
+    events, timed = _microseconds(table[stamps[0]])
+    times, asked = _microseconds(_utc(labels[time_column]))
+    found = last_known(
+        np.where(timed, codes, -1),
+        events,
+        _microseconds(table[stamps[1]])[0] if by_created and stamps[1:] else None,
+        np.where(asked, label_codes, -1),
+        times,
         view.ttl or None,
     )
-    taken = pa.array(rows, mask=rows < 0)
-    return [table[name].take(taken) for name in names]
+    taken = pa.array(found.rows, mask=found.rows < 0)
+    with ThreadPoolExecutor() as threads:  # Arrow works without Python's lock
+        columns = list(threads.map(lambda name: _whole(table[name]).take(taken), names))
+    return columns, _coverage(view, found, dict(zip(names, columns, strict=True)))
+
+
+def _coverage(view: FeatureView, found: LastKnown, columns: dict[str, pa.Array]) -> ViewCoverage:
+    """Count for how many labels the view had a usable row, and which cells of it were empty."""
+    total, known = len(found.rows), int((found.rows >= 0).sum())
+    expired = int(found.expired.sum())
+    return ViewCoverage(
+        view=view.name,
+        rows=total,
+        known=known,
+        expired=expired,
+        unknown=total - known - expired,
+        missing={name: column.null_count - (total - known) for name, column in columns.items()},
+    )
 
 
 def _requested(view: FeatureView, feature_refs: list[str]) -> list[str]:
@@ -248,20 +269,78 @@ def _between(table: pa.Table, stamp: str, start: datetime | None, end: datetime 
     return table
 
 
-def _keys(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """Return one hashable key a row: the value itself, or a tuple for a composite key."""
-    if frame.shape[1] == 1:
-        return frame.iloc[:, 0].to_numpy(dtype=object)
-    keys = np.empty(len(frame), dtype=object)
-    keys[:] = list(frame.itertuples(index=False, name=None))
-    return keys
+def entity_codes(
+    ours: list[pa.ChunkedArray], theirs: list[pa.ChunkedArray] | None = None
+) -> tuple[Rows, Rows]:
+    """Number the keys of our rows from 0 and give their rows the same numbers; -1 for no key.
+
+    Args:
+        ours: One column for each part of the key.
+        theirs: The same parts for the labels; a key that ours does not have becomes -1.
+    """
+    codes, others = _key_codes(ours[0], theirs[0] if theirs else None)
+    for position in range(1, len(ours)):
+        part, other = _key_codes(ours[position], theirs[position] if theirs else None)
+        size = int(part.max(initial=-1)) + 1
+        whole = np.where((codes < 0) | (part < 0), -1, codes * size + part)
+        asked = np.where((others < 0) | (other < 0), -1, others * size + other)
+        distinct = np.unique(whole[whole >= 0])
+        codes, others = _position(distinct, whole), _position(distinct, asked)
+    return codes, others
 
 
-def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return two tables of keys as text where one holds numbers and the other text."""
-    if list(ours.dtypes) == list(theirs.dtypes):
-        return ours, theirs
-    return ours.map(word), theirs.map(word)
+def _position(distinct: Rows, values: Rows) -> Rows:
+    """Return where each value stands among the distinct ones, -1 where it does not."""
+    if not len(distinct):
+        return np.full(len(values), -1, dtype=np.int64)
+    found = np.minimum(np.searchsorted(distinct, values), len(distinct) - 1)
+    return np.where(distinct[found] == values, found, -1)
+
+
+def _key_codes(ours: pa.ChunkedArray, theirs: pa.ChunkedArray | None) -> tuple[Rows, Rows]:
+    ours, theirs = _comparable(ours), None if theirs is None else _comparable(theirs)
+    if theirs is not None and ours.type != theirs.type:
+        ours, theirs = _text(ours), _text(theirs)
+    encoded = ours.dictionary_encode()
+    codes = np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
+    if theirs is None:
+        return codes, np.empty(0, dtype=np.int64)
+    found = pc.index_in(theirs, value_set=encoded.dictionary, skip_nulls=True)
+    return codes, np.asarray(pc.fill_null(found, -1), dtype=np.int64)
+
+
+def _comparable(keys: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return keys as whole numbers or as text, whichever they are."""
+    keys = _whole(keys)
+    if pa.types.is_dictionary(keys.type):
+        keys = keys.cast(keys.type.value_type)
+    if pa.types.is_integer(keys.type):
+        return keys.cast(pa.int64())
+    return keys.cast(pa.string()) if pa.types.is_large_string(keys.type) else _text(keys)
+
+
+def _text(keys: pa.Array) -> pa.Array:
+    """Return keys as text, each distinct one written once."""
+    if pa.types.is_string(keys.type):
+        return keys
+    encoded = keys.dictionary_encode()
+    words = pa.array([word(key) for key in encoded.dictionary.to_pylist()], pa.string())
+    return words.take(encoded.indices)
+
+
+def _table(entity_df: pd.DataFrame) -> pa.Table:
+    """Return the labels as Arrow holds them; a column of mixed kinds as text."""
+    try:
+        return pa.Table.from_pandas(entity_df, preserve_index=False)
+    except (pa.ArrowException, TypeError):
+        mixed = entity_df.select_dtypes(object).columns
+        plain = entity_df.assign(**{name: entity_df[name].map(word) for name in mixed})
+        return pa.Table.from_pandas(plain, preserve_index=False)
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece: rows are then taken from it at the speed of memory."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -273,6 +352,7 @@ def _utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return column.cast(MICROSECONDS, safe=False)
 
 
-def _microseconds(column: pa.Array | pa.ChunkedArray, missing: int) -> Rows:
-    """Return microseconds since the epoch; `missing` stands for a time that is not known."""
-    return np.asarray(pc.fill_null(column.cast(pa.int64()), missing), dtype=np.int64)
+def _microseconds(column: pa.Array | pa.ChunkedArray) -> tuple[Rows, NDArray[np.bool_]]:
+    """Return microseconds since the epoch, and which of the times are known; others are 0."""
+    numbers = np.asarray(pc.fill_null(column.cast(pa.int64()), 0), dtype=np.int64)
+    return numbers, ~np.asarray(column.is_null())

@@ -1,22 +1,37 @@
-"""The point-in-time join: for each label, the feature row that was known at that moment."""
+"""The point-in-time join: for each label, the feature row that was known at that moment.
 
+Entities are numbers here, and an entity with its time is packed into one integer, so that the
+join is a sort and a binary search over integers.
+"""
+
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
+_LARGEST = 2**62
+
+
+@dataclass(frozen=True)
+class LastKnown:
+    """Where the value of each label is found."""
+
+    rows: Rows
+    """Positions into the feature rows, shape (m,); -1 where there is no usable row."""
+    expired: NDArray[np.bool_]
+    """Whether a row was known and too old, shape (m,)."""
 
 
 def last_known(
-    keys: NDArray[np.object_],
+    codes: Rows,
     events: Rows,
     created: Rows | None,
-    label_keys: NDArray[np.object_],
+    label_codes: Rows,
     label_times: Rows,
     ttl: timedelta | None = None,
-) -> Rows:
+) -> LastKnown:
     """Return for each label the position of its feature row, or -1 where nothing was known.
 
     A row is known from the later of its event time and its created time on: a correction
@@ -25,56 +40,98 @@ def last_known(
     It counts only if it is not older than `ttl` (an age of exactly `ttl` is still good).
 
     Args:
-        keys: Entity of each feature row, shape (n,).
+        codes: Entity of each feature row, shape (n,); negative: nobody's.
         events: Event time of each feature row in microseconds since the epoch, shape (n,).
         created: Time each feature row was written, same unit and shape; None if not recorded.
-        label_keys: Entity of each label, shape (m,).
+        label_codes: Entity of each label, shape (m,); negative: no entity of the table.
         label_times: Time of each label in microseconds, shape (m,).
         ttl: Largest age of a usable value; None for no limit.
 
-    Returns:
-        Positions into the feature rows, shape (m,).
-
-    >>> last_known(np.array(["a", "a", "b"]), np.array([1, 5, 3]), None,
-    ...            np.array(["a", "a", "b", "c"]), np.array([4, 5, 2, 9]))
+    >>> last_known(np.array([0, 0, 1]), np.array([1, 5, 3]), None,
+    ...            np.array([0, 0, 1, -1]), np.array([4, 5, 2, 9])).rows
     array([ 0,  1, -1, -1])
     """
-    if not len(keys):
-        return np.full(len(label_keys), -1, dtype=np.int64)
-    codes, known = pd.factorize(np.asarray(keys, dtype=object), sort=False)
-    label_codes = pd.Index(known).get_indexer(pd.Index(np.asarray(label_keys, dtype=object)))
-    written = events if created is None else created
-    best_first = np.lexsort((written, events, codes))
-    rank = np.empty(len(codes), dtype=np.int64)
-    rank[best_first] = np.arange(len(codes))
-    available = np.maximum(events, written)
-    timeline = np.lexsort((rank, available, codes))
-    best_so_far = np.maximum.accumulate(rank[timeline])
-    position = _last_at_or_before(codes[timeline], available[timeline], label_codes, label_times)
-    # Rows without a key have code -1, and so have labels of unseen entities: no match.
-    found = (position >= 0) & (label_codes >= 0) & (codes[timeline[position]] == label_codes)
-    rows = np.where(found, best_first[best_so_far[position]], -1)
+    if not len(codes) or not len(label_codes):
+        nothing = np.full(len(label_codes), -1, dtype=np.int64)
+        return LastKnown(nothing, np.zeros(len(label_codes), dtype=bool))
+    available = events if created is None else np.maximum(events, created)
+    line, wanted = _packed(codes, available, label_codes, label_times)
+    if created is None:
+        timeline = best = np.argsort(line, kind="stable")
+    else:
+        best_first = _best_last(codes, events, created)
+        rank = np.empty(len(codes), dtype=np.int64)
+        rank[best_first] = np.arange(len(codes))
+        timeline = best_first[np.argsort(line[best_first], kind="stable")]
+        best = best_first[np.maximum.accumulate(rank[timeline])]
+    position = _last_at_or_before(line[timeline], wanted)
+    found = (position >= 0) & (label_codes >= 0)
+    found &= codes[timeline[position]] == label_codes
+    rows = np.where(found, best[position], -1)
+    expired = np.zeros(len(rows), dtype=bool)
     if ttl is not None:
         oldest = label_times - round(ttl.total_seconds() * 1_000_000)
-        rows = np.where((rows >= 0) & (events[rows] < oldest), -1, rows)
-    return rows
+        expired = found & (events[rows] < oldest)
+        rows[expired] = -1
+    return LastKnown(rows, expired)
 
 
-def _last_at_or_before(codes: Rows, times: Rows, wanted_codes: Rows, wanted_times: Rows) -> Rows:
-    """Return the last position whose (code, time) does not exceed each wanted pair, or -1.
+def newest(codes: Rows, events: Rows, created: Rows | None = None) -> Rows:
+    """Return the position of the newest row of each entity, in the order of the table.
 
-    `codes` and `times` are sorted together; the wanted pairs are merged into them by one sort.
+    The newest has the latest event time, then the latest created time, then it is the later row.
+    Rows of nobody, with a negative code, are left out.
+
+    >>> newest(np.array([0, 1, 0, -1]), np.array([5, 2, 4, 9]))
+    array([0, 1])
     """
-    size = len(codes)
-    merged = np.lexsort(
-        (
-            np.repeat([0, 1], [size, len(wanted_codes)]),
-            np.concatenate([times, wanted_times]),
-            np.concatenate([codes, wanted_codes]),
-        )
-    )
-    seen = np.maximum.accumulate(np.where(merged < size, merged, -1))
-    result = np.empty(len(wanted_codes), dtype=np.int64)
-    wanted = merged >= size
-    result[merged[wanted] - size] = seen[wanted]
-    return result
+    order = _best_last(codes, events, created)
+    ends = np.ones(len(order), dtype=bool)
+    ends[:-1] = codes[order][1:] != codes[order][:-1]
+    last = order[ends]
+    return np.sort(last[codes[last] >= 0])
+
+
+def _best_last(codes: Rows, events: Rows, created: Rows | None) -> Rows:
+    """Return the order by entity, then event time, then created time, then row."""
+    line = _packed(codes, events)[0]
+    if created is None:
+        return np.argsort(line, kind="stable")
+    by_created = np.argsort(created, kind="stable")
+    return by_created[np.argsort(line[by_created], kind="stable")]
+
+
+def _packed(
+    codes: Rows, times: Rows, label_codes: Rows | None = None, label_times: Rows | None = None
+) -> tuple[Rows, Rows]:
+    """Return (entity, time) as one integer each for rows and labels; entity weighs more.
+
+    Times are counted in their largest common unit. Where they still do not fit beside the
+    entity, they are replaced by their rank.
+    """
+    none = np.empty(0, dtype=np.int64)
+    if not len(codes):
+        return none, none
+    first, last = int(times.min()), int(times.max())
+    unit = max(int(np.gcd.reduce(times - first)), 1)
+    entities = int(codes.max()) + 2
+    if ((last - first) // unit + 2) * entities < _LARGEST:
+        size, slots = (last - first) // unit + 2, (times - first) // unit + 1
+        asked = none if label_times is None else (label_times - first) // unit + 1
+    else:
+        distinct, ranks = np.unique(times, return_inverse=True)
+        size, slots = len(distinct) + 1, ranks + 1
+        asked = none if label_times is None else np.searchsorted(distinct, label_times, "right")
+    wanted = none if label_codes is None else label_codes * size + np.clip(asked, 0, size - 1)
+    return codes * size + slots, wanted
+
+
+def _last_at_or_before(line: Rows, wanted: Rows) -> Rows:
+    """Return the last position in a sorted line whose value does not exceed each wanted one.
+
+    The wanted values are looked up in their order: the search then stays in the processor's cache.
+    """
+    order = np.argsort(wanted, kind="stable")
+    position = np.empty(len(wanted), dtype=np.int64)
+    position[order] = np.searchsorted(line, wanted[order], side="right") - 1
+    return position

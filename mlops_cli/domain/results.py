@@ -184,3 +184,19 @@ class Written:
 
     path: str
     rows: int
+
+
+@dataclass(frozen=True)
+class ViewCoverage:
+    """For how many rows of a training set a feature view had values."""
+
+    view: str
+    rows: int
+    known: int
+    """Rows with a usable value: known + expired + unknown = rows."""
+    expired: int
+    """Rows whose last value was older than the view's ttl, so that it counts as missing."""
+    unknown: int
+    """Rows of entities of which nothing was known at that time."""
+    missing: dict[str, int]
+    """Empty cells among the known rows, by feature."""

@@ -157,13 +157,13 @@ def _training_set(config: Config, model: ModelConfig) -> TrainingSet:
     labels = checked_labels(files.read_table(Path(source)), model, source)
     held = _held(model, labels, source)
     known = feature_store.historical(config, model, labels)
-    frame = typed(known, model.features, "the feature store")
+    frame = typed(known.frame, model.features, "the feature store")
     return TrainingSet(
         entities=labels[model.entity].to_numpy(dtype=object),
         frame=frame,
         labels=labels[model.labels.column].to_numpy(dtype=np.float64),
         held=held,
-        digest=table_digest(pd.concat([labels, known], axis=1)),
+        digest=table_digest(pd.concat([labels, known.frame], axis=1)),
     )
 
 

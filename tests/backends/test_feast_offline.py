@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -342,7 +343,7 @@ def test_a_repository_on_files_is_joined_by_us(
     """Feast's own file store would drop two of the four rows."""
     feast_repo(tmp_path, offline, key)
     config = load_config(config_for(tmp_path))
-    found = feature_store.historical(config, config.models["heart"], LABELS)
+    found = feature_store.historical(config, config.models["heart"], LABELS).frame
     assert found["pulse"].fillna(-1).tolist() == [-1, 61, -1, 60]
 
 
@@ -509,3 +510,107 @@ def test_a_damaged_registry_is_an_error_and_not_an_empty_answer(
     assert mlops("features", "apply", "--config", config).code == 0
     (tmp_path / ".mlops/feast_registry.db").write_bytes(b"this is no database" * 500)
     assert mlops("features", "list", "--config", config).code == 75
+
+
+# Feast's own duckdb store and a loop as oracles of whole training sets.
+
+
+def naive(features: pd.DataFrame, labels: pd.DataFrame, ttl: timedelta) -> list[float | None]:
+    """For each label look at every row: the ten lines that the join has to agree with."""
+    answers = []
+    for label in labels.itertuples():
+        best = None
+        for row in features.itertuples():
+            known = max(row.at, row.written) <= label.event_timestamp
+            if row.who == label.who and row.ward == label.ward and known:
+                rank = (row.at, row.written)
+                best = max(best, (*rank, row.pulse)) if best else (*rank, row.pulse)
+        fresh = best is not None and best[0] >= label.event_timestamp - ttl
+        answers.append(best[2] if best is not None and fresh else None)
+    return answers
+
+
+def two_keys(store: FeatureStore, path: Path, ttl: timedelta) -> None:
+    """Apply a view whose rows are found by person and ward."""
+    keys = [Entity(name=name, value_type=ValueType.STRING) for name in ("who", "ward")]
+    view = FeatureView(
+        name="vitals",
+        entities=keys,
+        ttl=ttl,
+        schema=[Field(name="who", dtype=String), Field(name="ward", dtype=String),
+                Field(name="pulse", dtype=Float64)],
+        source=FileSource(
+            name="vitals", path=str(path), timestamp_field="at", created_timestamp_column="written"
+        ),
+    )  # fmt: skip
+    store.apply([*keys, view])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_training_sets_equal_those_of_the_duckdb_store_and_of_a_loop(
+    tmp_path: Path, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    size = 120
+    at = pd.Series([day(n) for n in generator.integers(0, 20, size).tolist()]).astype(
+        "datetime64[us, UTC]"
+    )
+    features = pd.DataFrame(
+        {
+            "who": generator.choice(["a", "b", "00a"], size),
+            "ward": generator.choice(["w", "x"], size),
+            "at": at,
+            "written": at + pd.to_timedelta(generator.integers(0, 6, size), unit="D"),
+            "pulse": np.arange(size, dtype=float),
+        }
+    ).drop_duplicates(["who", "ward", "at", "written"])
+    labels = pd.DataFrame(
+        {
+            "who": generator.choice(["a", "b", "00a", "nobody"], 60),
+            "ward": generator.choice(["w", "x", "z"], 60),
+            "event_timestamp": pd.Series(
+                [day(n) for n in generator.integers(0, 30, 60).tolist()]
+            ).astype("datetime64[us, UTC]"),
+            "row": range(60),
+        }
+    )
+    path = tmp_path / "vitals.parquet"
+    pq.write_table(pa.Table.from_pandas(features, preserve_index=False), path)
+    found = []
+    for offline in ({"type": OURS}, {"type": "duckdb"}):
+        folder = tmp_path / offline["type"].rpartition(".")[2]
+        folder.mkdir()
+        made = open_store(folder, offline)
+        two_keys(made, path, timedelta(days=5))
+        job = made.get_historical_features(
+            labels, features=[PULSE], filter_by_created_timestamp=True
+        )
+        found.append(job.to_df().sort_values("row")["pulse"].fillna(-1).tolist())
+        if offline["type"] == OURS:
+            assert job.to_df()["row"].tolist() == labels["row"].tolist()
+    expected = [-1 if each is None else each for each in naive(features, labels, timedelta(days=5))]
+    assert found == [expected, expected]
+    assert -1 in expected
+    assert max(expected) > 0
+
+
+def test_what_had_no_value_is_counted_by_view(store: FeatureStore) -> None:
+    labels = asked(("a", day(1)), ("a", day(21)), ("b", day(30)), ("nobody", day(9)), ("b", day(0)))
+    job = store.get_historical_features(labels, features=[PULSE])
+    job.to_df()
+    (counts,) = job.coverage
+    assert (counts.rows, counts.known, counts.expired, counts.unknown) == (5, 2, 1, 2)
+    assert counts.missing == {"pulse": 1}
+
+
+def test_a_folder_of_files_is_read_without_what_is_hidden(tmp_path: Path) -> None:
+    for month, value in (("month=2026-01", 1.0), ("month=2026-02", 2.0), (".half", 9.0)):
+        (tmp_path / ".vitals.v1" / month).mkdir(parents=True)
+        pq.write_table(
+            pa.table({"who": ["a"], "at": [day(value * 10)], "pulse": [value], "visits": [1]}),
+            tmp_path / ".vitals.v1" / month / "part-0.parquet",
+        )
+    (tmp_path / "vitals").symlink_to(".vitals.v1")
+    made = open_store(tmp_path)
+    define(made, tmp_path / "vitals")
+    assert pulses(made, ("a", day(9)), ("a", day(15)), ("a", day(200))) == [None, 1, 2]

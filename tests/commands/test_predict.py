@@ -237,7 +237,7 @@ def at_this_moment(config, name: str, people: list[str]) -> pd.DataFrame:
     model = config.models[name]
     now = pd.Timestamp(datetime.now(UTC))
     labels = pd.DataFrame({model.entity: people, model.labels.timestamp: now})
-    return typed(feature_store.historical(config, model, labels), model.features, "offline")
+    return typed(feature_store.historical(config, model, labels).frame, model.features, "offline")
 
 
 @pytest.mark.parametrize("name", ["heart_disease", "diabetes_score", "readmission"])

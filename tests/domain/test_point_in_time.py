@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_cli.domain.point_in_time import last_known
+from mlops_cli.domain.point_in_time import LastKnown, last_known, newest
 
 SECOND = 1_000_000
 KEYS = st.sampled_from(["a", "b", "c", None])
@@ -17,16 +17,28 @@ LABELS = st.lists(st.tuples(st.sampled_from(["a", "b", "unseen"]), TIMES), max_s
 TTL = st.none() | st.integers(0, 4)
 
 
-def join(features, labels, ttl=None, with_created=True):
-    """Run the join on plain lists; times are in seconds."""
-    keys = np.array([key for key, _, _ in features], dtype=object)
-    events = np.array([event for _, event, _ in features], dtype=np.int64) * SECOND
-    created = np.array([written for _, _, written in features], dtype=np.int64) * SECOND
-    label_keys = np.array([key for key, _ in labels], dtype=object)
-    label_times = np.array([time for _, time in labels], dtype=np.int64) * SECOND
-    limit = None if ttl is None else timedelta(seconds=ttl)
+def coded(keys):
+    """Number the keys: a label whose entity has no row, and a row of nobody, get -1."""
+    known = sorted({key for key, *_ in keys if key is not None})
+    return {key: number for number, key in enumerate(known)}
+
+
+def found(features, labels, ttl=None, with_created=True, scale=SECOND) -> LastKnown:
+    """Run the join on plain lists."""
+    codes = coded(features)
+    keys = np.array([codes.get(key, -1) for key, _, _ in features], dtype=np.int64)
+    events = np.array([event for _, event, _ in features], dtype=np.int64) * scale
+    created = np.array([written for _, _, written in features], dtype=np.int64) * scale
+    label_keys = np.array([codes.get(key, -1) for key, _ in labels], dtype=np.int64)
+    label_times = np.array([time for _, time in labels], dtype=np.int64) * scale
+    limit = None if ttl is None else timedelta(microseconds=ttl * scale)
     known = created if with_created else None
-    return last_known(keys, events, known, label_keys, label_times, limit).tolist()
+    return last_known(keys, events, known, label_keys, label_times, limit)
+
+
+def join(features, labels, ttl=None, with_created=True):
+    """Return the rows that the join finds; times are in seconds."""
+    return found(features, labels, ttl, with_created).rows.tolist()
 
 
 def naive(features, labels, ttl, with_created):
@@ -76,11 +88,40 @@ def test_a_value_is_good_up_to_and_including_its_ttl(age, ttl, usable):
 
 
 def test_one_microsecond_over_the_ttl_is_too_old():
-    keys, events = np.array(["a"], dtype=object), np.array([0])
-    times = np.array([SECOND, SECOND + 1])
-    labels = np.array(["a", "a"], dtype=object)
-    rows = last_known(keys, events, None, labels, times, timedelta(seconds=1))
-    assert rows.tolist() == [0, -1]
+    rows = found([("a", 0, 0)], [("a", 9), ("a", 10)], ttl=9, scale=1)
+    assert rows.rows.tolist() == [0, -1]
+    assert rows.expired.tolist() == [False, True]
+
+
+@given(FEATURES, LABELS, st.integers(0, 4), st.booleans())
+def test_what_is_expired_would_be_found_without_a_ttl(features, labels, ttl, with_created):
+    limited = found(features, labels, ttl, with_created)
+    unlimited = found(features, labels, None, with_created)
+    assert (limited.expired == ((limited.rows < 0) & (unlimited.rows >= 0))).all()
+    assert not unlimited.expired.any()
+
+
+@given(FEATURES, LABELS, TTL, st.booleans())
+def test_times_too_far_apart_to_be_packed_are_ranked(features, labels, ttl, with_created):
+    """One row of another entity, 2^62 microseconds away and off every common unit."""
+    far = [*features, ("far", -(2**62) // SECOND, 0)]
+    near = join(features, labels, ttl, with_created)
+    assert join(far, labels, ttl, with_created) == near
+
+
+@given(FEATURES, st.booleans())
+def test_the_newest_row_of_each_entity(features, with_created):
+    codes = coded(features)
+    keys = np.array([codes.get(key, -1) for key, _, _ in features], dtype=np.int64)
+    events = np.array([event for _, event, _ in features], dtype=np.int64)
+    written = np.array([each for _, _, each in features], dtype=np.int64)
+    best = {}
+    for row, (key, event, each) in enumerate(features):
+        if key is not None:
+            rank = (event, each if with_created else 0, row)
+            best[key] = max(best.get(key, rank), rank)
+    expected = sorted(rank[2] for rank in best.values())
+    assert newest(keys, events, written if with_created else None).tolist() == expected
 
 
 def test_a_correction_counts_only_once_it_is_written():
@@ -111,10 +152,3 @@ def test_an_empty_source_knows_nothing():
 
 def test_no_labels_give_no_rows():
     assert join([("a", 1, 1)], []) == []
-
-
-def test_composite_keys_are_told_apart():
-    keys = np.empty(2, dtype=object)
-    keys[:] = [("a", 1), ("a", 2)]
-    rows = last_known(keys, np.array([0, 0]), None, keys[::-1], np.array([1, 1]))
-    assert rows.tolist() == [1, 0]

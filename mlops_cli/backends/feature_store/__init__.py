@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     import feast  # noqa: F401 - here, so that it is always loaded this way
 
 from mlops_cli.backends.feature_store.definitions import apply, views
-from mlops_cli.backends.feature_store.historical import historical
+from mlops_cli.backends.feature_store.historical import Known, historical
 from mlops_cli.backends.feature_store.online import OnlineValue, materialize, online
 
-__all__ = ["OnlineValue", "apply", "historical", "materialize", "online", "views"]
+__all__ = ["Known", "OnlineValue", "apply", "historical", "materialize", "online", "views"]
