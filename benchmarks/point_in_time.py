@@ -22,7 +22,10 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Float64, String
 
-STORES = {"ours": "mlops_cli.backends.feast_offline.PointInTimeOfflineStore", "duckdb": "duckdb"}
+STORES = {
+    "ours": "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore",
+    "duckdb": "duckdb",
+}
 FEATURES = [f"f{n}" for n in range(13)]
 MONTHS = 12
 

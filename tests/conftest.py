@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 from running import Mlops, Run, build, quietly
+from servers import postgres, postgres_port, postgres_url, redis
 
 from mlops_cli.main import main
+
+__all__ = ["postgres", "postgres_port", "postgres_url", "redis"]  # fixtures of real servers
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ IMPORT = ("features", "import", "risk", "new.csv", "--quiet")
 APPLY = ("features", "apply", "--quiet")
 MATERIALIZE = ("features", "materialize", "--quiet")
 VIEW = (
-    "{name}: {{source: data/{name}, "
+    "{name}: {{source: data/{name}.parquet, "
     "features: {{{name}_a: {{type: float}}, {name}_b: {{type: int}}}}}}"
 )
 
@@ -66,7 +66,7 @@ def moments(longest: float) -> list[float]:
 @pytest.mark.slow
 def test_a_killed_import_leaves_the_old_table_or_the_new_one(project: Path) -> None:
     def seen() -> set[float]:
-        table = ds.dataset(project / "data/view0").to_table().to_pandas()
+        table = ds.dataset(project / "data/view0.parquet").to_table().to_pandas()
         assert len(table) == 3 * len(PEOPLE)
         assert (table["view0_a"] == table["view0_b"]).all()
         return set(table["view0_a"])

@@ -37,19 +37,34 @@ def table_digest(frame: pd.DataFrame) -> str:
     for start in range(0, len(frame), BLOCK):
         block = slice(start, start + BLOCK)
         for stream in (0, 1):
-            totals[stream] += _sum_of_rows(columns, block, stream)
+            totals[stream] += int(_rows(columns, block, stream).sum(dtype=np.uint64))
     schema = sorted(label for label, _ in columns)
     summary = repr((schema, len(frame), [total % 2**64 for total in totals]))
     return blake2b(summary.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _sum_of_rows(columns: list[tuple[str, tuple[Words, Words]]], block: slice, stream: int) -> int:
-    """Hash the rows of one block and add them up; the sum over columns ignores their order."""
-    rows: Words | None = None
+def row_digests(frame: pd.DataFrame) -> Words:
+    """Return 128 bits for each row as two words, shape (rows, 2), which depend on every cell.
+
+    >>> ones = row_digests(pd.DataFrame({"a": [1, 2, 1]}))
+    >>> bool((ones[0] == ones[2]).all()), bool((ones[0] == ones[1]).any())
+    (True, False)
+    """
+    columns = [_column(str(name), series) for name, series in frame.items()]
+    digests = np.empty((len(frame), 2), dtype=np.uint64)
+    for start in range(0, len(frame), BLOCK):
+        block = slice(start, start + BLOCK)
+        for stream in (0, 1):
+            digests[block, stream] = _rows(columns, block, stream)
+    return digests
+
+
+def _rows(columns: list[tuple[str, tuple[Words, Words]]], block: slice, stream: int) -> Words:
+    """Hash the rows of one block; the sum over columns ignores their order."""
+    rows = np.zeros((), dtype=np.uint64)
     for label, cells in columns:
-        mixed = _mix(cells[stream][block] ^ np.uint64(_text_hash(label)[stream]))
-        rows = mixed if rows is None else rows + mixed
-    return 0 if rows is None else int(_mix(rows).sum(dtype=np.uint64))
+        rows = rows + _mix(cells[stream][block] ^ np.uint64(_text_hash(label)[stream]))
+    return _mix(rows)
 
 
 def _mix(words: Words) -> Words:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from mlops_cli.backends import feature_store, files, tables
 from mlops_cli.config import Config, FeatureViewConfig
-from mlops_cli.domain.columns import json_value, typed
+from mlops_cli.domain.columns import json_value
 from mlops_cli.errors import NotFoundError
 
 
@@ -49,28 +48,6 @@ def apply(config: Config) -> list[str]:
         names = feature_store.apply(config)
         tables.append(config, "features.applied", details={"views": names})
     return names
-
-
-def materialize(config: Config) -> dict[str, datetime]:
-    """Bring the newest value of every entity online; running it again changes nothing.
-
-    Raises:
-        InputError: A cell is not of its feature's type: Feast would serve 52.5 in an int as 52.
-    """
-    with files.lock(config.state, "features"):
-        _check_types(config)
-        until = feature_store.materialize(config, datetime.now(UTC))
-        stamps = {name: end.isoformat() for name, end in until.items()}
-        tables.append(config, "features.materialized", details={"views": stamps})
-    return until
-
-
-def _check_types(config: Config) -> None:
-    """Read every source that is a file of ours as its features' types."""
-    views = {name: v for model in config.models.values() for name, v in model.feature_views.items()}
-    for view in views.values():
-        if view.source and "://" not in view.source and not Path(view.source).is_dir():
-            typed(files.read_table(Path(view.source)), view.features, view.source)
 
 
 def listing(config: Config) -> list[ViewState]:

@@ -19,6 +19,16 @@ with warnings.catch_warnings():
 
 from mlops_cli.backends.feature_store.definitions import apply, views
 from mlops_cli.backends.feature_store.historical import Known, historical
-from mlops_cli.backends.feature_store.online import OnlineValue, materialize, online
+from mlops_cli.backends.feature_store.materializing import Materialized, materialize
+from mlops_cli.backends.feature_store.online import OnlineValue, online
 
-__all__ = ["Known", "OnlineValue", "apply", "historical", "materialize", "online", "views"]
+__all__ = [
+    "Known",
+    "Materialized",
+    "OnlineValue",
+    "apply",
+    "historical",
+    "materialize",
+    "online",
+    "views",
+]

@@ -16,7 +16,7 @@ from mlops_cli.config import Config, ModelConfig
 from mlops_cli.config.masking import mask_text
 from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError, first_line
 
-_OFFLINE_STORE = "mlops_cli.backends.feast_offline.PointInTimeOfflineStore"
+_OFFLINE_STORE = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
 _APPLY = "run `mlops features apply`, then `mlops features materialize`"
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlops_cli.backends.feast_offline import TableJob
 from mlops_cli.backends.feature_store.connection import references, speaking
+from mlops_cli.backends.feature_store.offline_store import TableJob
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import UnavailableError

@@ -1,7 +1,5 @@
 """The online store: the newest values of each entity."""
 
-import contextlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +10,6 @@ from feast import FeatureStore, ValueType
 
 from mlops_cli.backends.feature_store.connection import references, speaking
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.errors import NotFoundError
-
-_BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -25,24 +20,6 @@ class OnlineValue:
     event_time: datetime | None
     """None where the store knows nothing of the entity in this view."""
     view: str
-
-
-def materialize(config: Config, end: datetime) -> dict[str, datetime]:
-    """Bring the newest value of every entity up to `end` online and return `end` by view.
-
-    The newest rows are taken from the whole source, so a late arrival is never missed and an
-    old window never overwrites a newer value.
-    """
-    names = sorted({name for model in config.models.values() for name in model.feature_views})
-    with speaking(config) as store, contextlib.redirect_stderr(io.StringIO()):
-        known = {view.name for view in store.list_feature_views()}
-        if missing := set(names) - known:
-            raise NotFoundError(
-                f"feature view {min(missing)!r} is not in Feast's registry",
-                "run `mlops features apply`",
-            )
-        store.materialize(_BEGINNING, end, feature_views=names)
-    return dict.fromkeys(names, end)
 
 
 def online(

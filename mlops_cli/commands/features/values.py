@@ -1,4 +1,4 @@
-"""`mlops features materialize | get`: the online store."""
+"""`mlops features get`: what is known of an entity."""
 
 from typing import Annotated
 
@@ -7,19 +7,6 @@ import typer
 from mlops_cli.commands.features.group import ModelArgument, app
 from mlops_cli.commands.session import Answer, Session, command
 from mlops_cli.commands.views import age, table
-
-
-@command(app)
-def materialize(session: Session) -> Answer:
-    """Bring the newest value of every entity into the online store."""
-    from mlops_cli.services import features
-
-    session.say("bringing the newest values online")
-    until = features.materialize(session.config)
-    return Answer(
-        {"views": until},
-        lambda: f"online: {', '.join(until)}",
-    )
 
 
 @command(app)

@@ -35,8 +35,8 @@ MICROSECONDS = pa.timestamp("us", tz="UTC")
 class PointInTimeOfflineStoreConfig(FeastConfigBaseModel):
     """The `offline_store` section that selects this store."""
 
-    type: Literal["mlops_cli.backends.feast_offline.PointInTimeOfflineStore"] = (
-        "mlops_cli.backends.feast_offline.PointInTimeOfflineStore"
+    type: Literal["mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"] = (
+        "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
     )
 
 
@@ -141,7 +141,7 @@ class PointInTimeOfflineStore(OfflineStore):
             table = read(config, data_source, columns, stamps)
             table = _between(table, timestamp_field, start_date, end_date)
             codes, _ = entity_codes([table[key] for key in join_key_columns])
-            known = [_microseconds(table[stamp]) for stamp in stamps]
+            known = [microseconds(table[stamp]) for stamp in stamps]
             created = known[1][0] if known[1:] else None
             rows = newest(np.where(known[0][1], codes, -1), known[0][0], created)
             return table.take(pa.array(rows))
@@ -225,12 +225,12 @@ def _join(
     stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
     table = read(config, source, [*keys, *names], stamps)
     codes, label_codes = entity_codes([table[key] for key in keys], [labels[key] for key in wanted])
-    events, timed = _microseconds(table[stamps[0]])
-    times, asked = _microseconds(_utc(labels[time_column]))
+    events, timed = microseconds(table[stamps[0]])
+    times, asked = microseconds(_utc(labels[time_column]))
     found = last_known(
         np.where(timed, codes, -1),
         events,
-        _microseconds(table[stamps[1]])[0] if by_created and stamps[1:] else None,
+        microseconds(table[stamps[1]])[0] if by_created and stamps[1:] else None,
         np.where(asked, label_codes, -1),
         times,
         view.ttl or None,
@@ -352,7 +352,7 @@ def _utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return column.cast(MICROSECONDS, safe=False)
 
 
-def _microseconds(column: pa.Array | pa.ChunkedArray) -> tuple[Rows, NDArray[np.bool_]]:
+def microseconds(column: pa.Array | pa.ChunkedArray) -> tuple[Rows, NDArray[np.bool_]]:
     """Return microseconds since the epoch, and which of the times are known; others are 0."""
     numbers = np.asarray(pc.fill_null(column.cast(pa.int64()), 0), dtype=np.int64)
     return numbers, ~np.asarray(column.is_null())

@@ -18,7 +18,7 @@ from mlops_cli.errors import InputError
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType  # isort: skip
 from feast.types import Float64, Int64, String  # isort: skip
 
-OURS = "mlops_cli.backends.feast_offline.PointInTimeOfflineStore"
+OURS = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
 PULSE = "vitals:pulse"
 
 

@@ -1,0 +1,167 @@
+"""Writing many entities at once into Feast's online stores: SQLite, Redis and PostgreSQL.
+
+Feast's own writer encodes and sends cell by cell. Each batch here is one transaction or pipeline,
+and an entity is never split, so that a reader sees an entity's old row or its new one.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import pyarrow as pa
+from feast import FeatureStore, FeatureView
+from feast.infra.online_stores.helpers import _mmh3, compute_table_id
+
+from mlops_cli.backends.feature_store import wire
+
+BATCH = 10_000
+"""Entities in one transaction: what another writer has to wait for."""
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class NewestRows:
+    """The rows to write, one for each entity."""
+
+    table: pa.Table
+    keys: list[str]
+    features: list[str]
+    event: str
+    created: str | None
+
+    def batches(self) -> Iterator["Batch"]:
+        """Encode the rows batch by batch, in the order of the store's index."""
+        order = sorted([(key, "ascending") for key in self.keys])
+        for rows in self.table.sort_by(order).to_batches(max_chunksize=BATCH):
+            columns = {name: rows.column(name) for name in rows.schema.names}
+            yield Batch(
+                keys=wire.keys(self.keys, [columns[key] for key in self.keys]),
+                cells={name: wire.cells(columns[name]) for name in sorted(self.features)},
+                events=columns[self.event],
+                created=columns[self.created] if self.created else None,
+            )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some entities with their encoded features."""
+
+    keys: list[bytes]
+    cells: dict[str, wire.Cells]
+    events: pa.Array
+    created: pa.Array | None
+
+    def entities(self) -> Iterator[tuple[Any, ...]]:
+        """Return for each entity its key, its two times, then value and text by feature."""
+        count = len(self.keys)
+        created = wire.epoch_times(self.created) if self.created is not None else [None] * count
+        cells = [part for each in self.cells.values() for part in (each.values, each.texts)]
+        return zip(self.keys, wire.epoch_times(self.events), created, *cells, strict=True)
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Return a row for each entity and feature."""
+        events = self.events.to_pylist()
+        created = repeat(None) if self.created is None else self.created.to_pylist()
+        for name, each in self.cells.items():
+            yield from zip(self.keys, repeat(name), each.values, each.texts, events, created)
+
+
+def write_sqlite(store: FeatureStore, view: FeatureView, rows: NewestRows, done: Progress) -> None:
+    """Write into Feast's table of the view; readers pass meanwhile (write-ahead log)."""
+    online, config = _online(store), store.config
+    connection = online._get_conn(config)  # noqa: SLF001 - the one that Feast itself will use
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA cache_size=-131072")  # 128 MiB: the pages of a whole batch
+    names = sorted(rows.features)
+    for batch in rows.batches():
+        with connection:
+            connection.executemany(_upsert(_table(store, view), names), batch.entities())
+        done(len(batch.keys))
+
+
+def _upsert(table: str, features: list[str]) -> str:
+    """Return the statement for one entity: its key, its times, then value and text by feature."""
+    cells = ", ".join(
+        f"(?1, {_text(name)}, ?{4 + 2 * n}, ?{5 + 2 * n}, ?2, ?3)"
+        for n, name in enumerate(features)
+    )
+    return (
+        f"INSERT INTO {_identifier(table)} "  # noqa: S608 - quoted
+        f"(entity_key, feature_name, value, value_text, event_ts, created_ts) VALUES {cells} "
+        "ON CONFLICT(entity_key, feature_name) DO UPDATE SET value=excluded.value, "
+        "value_text=excluded.value_text, event_ts=excluded.event_ts, created_ts=excluded.created_ts"
+    )
+
+
+def _text(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def write_redis(store: FeatureStore, view: FeatureView, rows: NewestRows, done: Progress) -> None:
+    """Write one hash for each entity, also where the event time is one that is stored already."""
+    section = store.config.online_store
+    client = _online(store)._get_client(section)  # noqa: SLF001 - with Feast's connection options
+    project = store.config.project.encode()
+    stamp = f"_ts:{view.name}".encode()
+    for batch in rows.batches():
+        fields = [_mmh3(f"{view.name}:{name}") for name in batch.cells]
+        values = zip(*(each.values for each in batch.cells.values()), strict=True)
+        stamps = wire.proto_times(batch.events)
+        with client.pipeline(transaction=False) as pipe:
+            for key, time, row in zip(batch.keys, stamps, values, strict=True):
+                pairs = [part for pair in zip(fields, row, strict=True) for part in pair]
+                pipe.execute_command("HSET", key + project, stamp, time, *pairs)
+                if section.key_ttl_seconds:
+                    pipe.expire(key + project, section.key_ttl_seconds)
+            pipe.execute()
+        done(len(batch.keys))
+
+
+def write_postgres(
+    store: FeatureStore, view: FeatureView, rows: NewestRows, done: Progress
+) -> None:
+    """Copy each batch into a temporary table and merge it from there."""
+    from psycopg import sql  # noqa: PLC0415 - an extra
+
+    table = sql.Identifier(_table(store, view))
+    columns = sql.SQL("entity_key, feature_name, value, value_text, event_ts, created_ts")
+    stage = sql.SQL("CREATE TEMP TABLE stage (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP")
+    copy = sql.SQL("COPY stage ({}) FROM STDIN (FORMAT BINARY)").format(columns)
+    merge = sql.SQL(
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage "
+        "ON CONFLICT (entity_key, feature_name) DO UPDATE SET value=excluded.value, "
+        "value_text=excluded.value_text, event_ts=excluded.event_ts, created_ts=excluded.created_ts"
+    ).format(table=table, columns=columns)
+    with _online(store)._get_conn(store.config) as connection:  # noqa: SLF001 - Feast's pool
+        for batch in rows.batches():
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(stage.format(table))
+                with cursor.copy(copy) as stream:
+                    stream.set_types(
+                        ["bytea", "text", "bytea", "text", "timestamptz", "timestamptz"]
+                    )
+                    for row in batch.rows():
+                        stream.write_row(row)
+                cursor.execute(merge)
+            done(len(batch.keys))
+
+
+WRITERS: dict[str, Callable[[FeatureStore, FeatureView, NewestRows, Progress], None]] = {
+    "sqlite": write_sqlite,
+    "redis": write_redis,
+    "postgres": write_postgres,
+}
+
+
+def _online(store: FeatureStore) -> Any:
+    return store._get_provider().online_store  # noqa: SLF001 - Feast has no public way to it
+
+
+def _table(store: FeatureStore, view: FeatureView) -> str:
+    versioned = store.config.registry.enable_online_feature_view_versioning
+    return compute_table_id(store.config.project, view, versioned)

@@ -1,0 +1,90 @@
+"""Feast's formats of the online store: keys and values as bytes, each distinct one encoded once.
+
+The formats are Feast's own (entity key serialization version 3, `ValueProto`), so that its SDK
+reads what is written here.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from feast.protos.feast.types.Value_pb2 import Value, ValueType
+from google.protobuf.timestamp_pb2 import Timestamp
+
+_INT, _FLOAT, _BOOL, _TEXT = pa.int64(), pa.float64(), pa.bool_(), pa.string()
+_FIELDS = {_INT: "int64_val", _FLOAT: "double_val", _BOOL: "bool_val", _TEXT: "string_val"}
+_DOUBLE_TAG = Value(double_val=1.0).SerializeToString()[:1]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One feature of many entities as it is stored."""
+
+    values: list[bytes]
+    texts: list[str | None]
+    """What the SQL stores keep beside the bytes for searches."""
+
+
+def keys(names: Sequence[str], columns: Sequence[pa.Array]) -> list[bytes]:
+    """Return the entity keys: whole numbers or text, in the order of the names of their columns."""
+    order = sorted(range(len(names)), key=lambda position: names[position])
+    head = struct.pack("<I", len(names))
+    for position in order:
+        name = names[position].encode()
+        head += struct.pack("<II", ValueType.STRING, len(name)) + name
+    parts = [[_key_part(value) for value in columns[position].to_pylist()] for position in order]
+    return [head + b"".join(row) for row in zip(*parts, strict=True)]
+
+
+def _key_part(value: str | int) -> bytes:
+    if isinstance(value, int):
+        return struct.pack("<IIq", ValueType.INT64, 8, value)
+    text = value.encode()
+    return struct.pack("<II", ValueType.STRING, len(text)) + text
+
+
+def cells(column: pa.Array) -> Cells:
+    """Encode a column of whole numbers, numbers, truth values or text; a missing one is empty."""
+    if column.type == _FLOAT:
+        return _numbers(column)
+    encoded = column.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    field = _FIELDS[column.type]
+    values = [*(Value(**{field: each}).SerializeToString() for each in distinct), b""]
+    texts = [*(str(each) for each in distinct), None]
+    codes = pc.fill_null(encoded.indices, len(distinct)).to_pylist()
+    return Cells([values[code] for code in codes], [texts[code] for code in codes])
+
+
+def _numbers(column: pa.Array) -> Cells:
+    """Lay out all numbers at once: they are mostly distinct."""
+    numbers = np.asarray(pc.fill_null(column, np.nan), dtype="<f8")
+    laid = np.empty((len(numbers), 9), dtype=np.uint8)
+    laid[:, 0] = _DOUBLE_TAG[0]
+    laid[:, 1:] = numbers.view(np.uint8).reshape(-1, 8)
+    whole = laid.tobytes()
+    values = [whole[start : start + 9] for start in range(0, len(whole), 9)]
+    texts: list[str | None] = [repr(number) for number in numbers.tolist()]
+    for position in np.flatnonzero(np.isnan(numbers)).tolist():
+        values[position], texts[position] = b"", None
+    return Cells(values, texts)
+
+
+def epoch_times(column: pa.Array) -> list[int | None]:
+    """Return times as Feast keeps them in SQLite: whole seconds since the epoch."""
+    seconds = column.cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64())
+    return list(seconds.to_pylist())
+
+
+def proto_times(column: pa.Array) -> list[bytes]:
+    """Return times as Redis holds them: serialized protobuf timestamps."""
+    encoded = column.dictionary_encode()
+    stamps = []
+    for each in encoded.dictionary.cast(pa.int64()).to_pylist():
+        stamp = Timestamp()
+        stamp.FromMicroseconds(each)
+        stamps.append(stamp.SerializeToString())
+    return [stamps[code] for code in encoded.indices.to_pylist()]
