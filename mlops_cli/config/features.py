@@ -1,26 +1,14 @@
 """Features, the tables they come from, and labels."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mlops_cli.config.section import Section
-from mlops_cli.config.values import Column, Duration, LocalPlace, Name, Number, as_list
+from mlops_cli.config.values import Column, Duration, LocalPlace, Name, Number
 
 FeatureType = Literal["int", "float", "bool", "category"]
-
-
-class WindowConfig(Section):
-    """A value computed from an entity's earlier rows, when its table is imported."""
-
-    of: Name = Field(description="the feature of the same view it is computed from")
-    take: Literal["mean", "min", "max", "sum", "std", "count", "difference"] = Field(
-        description="what is taken; difference: this row's value minus the row before's"
-    )
-    over: Duration | None = Field(
-        None, description="how far back, this row included, as 90d; none: for ever"
-    )
 
 
 class FeatureConfig(Section):
@@ -42,16 +30,6 @@ class FeatureConfig(Section):
         False, description="true: a missing value is a finding of `features validate`"
     )
 
-    missing: Literal["use", "impute", "refuse"] = Field(
-        "use",
-        description="a missing value: use it as missing, impute `fill`, or refuse the row",
-    )
-    fill: Number | str | None = Field(
-        None, description="what the model reads in place of a missing value, with missing: impute"
-    )
-    window: WindowConfig | None = Field(
-        None, description="computed at import from the entity's earlier rows"
-    )
     expression: str | None = Field(
         None, description="under `derived`: computed from the other features, as weight / height**2"
     )
@@ -73,12 +51,7 @@ class FeatureViewConfig(Section):
     """A table of feature values over time, as Feast knows it."""
 
     source: LocalPlace | None = Field(
-        None,
-        description="Parquet file, or a folder of them (no suffix), partitioned by month; needed "
-        "unless feature_store.repo defines the view",
-    )
-    entity: Annotated[tuple[Column, ...], BeforeValidator(as_list)] = Field(
-        (), description="columns that a row is found by; default: the model's entity"
+        None, description="Parquet file; needed unless feature_store.repo defines the view"
     )
     timestamp: Column = Field(
         "event_timestamp", description="column with the time from which a row's values hold"
@@ -98,6 +71,8 @@ class FeatureViewConfig(Section):
             raise ValueError("source is a Parquet file: `mlops features import` makes one")
         if own := [name for name in self.features if name.startswith("mlops_")]:
             raise ValueError(f"feature {own[0]!r}: names that begin with mlops_ are ours")
+        if computed := [name for name, spec in self.features.items() if spec.expression]:
+            raise ValueError(f"feature {computed[0]!r}: an expression belongs under `derived`")
         return self
 
 

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from mlops_cli.config.expression import Kind, kind_of, parse
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig, LabelsConfig
 from mlops_cli.config.imports import ImportConfig
 from mlops_cli.config.limits import DriftConfig, FairnessConfig, GatesConfig, ProtectedConfig
@@ -76,16 +77,6 @@ class ModelConfig(Section):
         return {**self.stored, **self.derived}
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """The columns that identify a row: the entity first, then those that other views need."""
-        own = [key for view in self.feature_views.values() for key in view.entity]
-        return tuple(dict.fromkeys([self.entity, *own]))
-
-    def view_keys(self, view: str) -> tuple[str, ...]:
-        """Return the columns that the rows of a view are found by."""
-        return self.feature_views[view].entity or (self.entity,)
-
-    @property
     def inputs(self) -> dict[str, FeatureConfig]:
         """The features that the model reads, in order."""
         return {name: spec for name, spec in self.features.items() if spec.input}
@@ -118,6 +109,9 @@ class ModelConfig(Section):
     @model_validator(mode="after")
     def _features_are_distinct(self) -> Self:
         names = [name for view in self.feature_views.values() for name in view.features]
+        if twice := set(names) & set(self.derived):
+            raise ValueError(f"feature {min(twice)!r} is in a view and derived")
+        names += self.derived
         reserved = {self.entity, self.labels.column, self.labels.timestamp}
         reserved |= {view.timestamp for view in self.feature_views.values()}
         reserved |= {view.created for view in self.feature_views.values() if view.created}
@@ -133,6 +127,21 @@ class ModelConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _derived_can_be_computed(self) -> Self:
+        kinds: dict[str, Kind] = {name: _kind(spec) for name, spec in self.stored.items()}
+        for name, spec in self.derived.items():
+            if spec.expression is None:
+                raise ValueError(f"derived feature {name!r} needs an expression")
+            try:
+                given = kind_of(parse(spec.expression), kinds)
+            except ValueError as error:
+                raise ValueError(f"derived feature {name!r}: {error}") from error
+            if given != _kind(spec):
+                raise ValueError(f"derived feature {name!r} is {spec.type}, not {given}")
+            kinds[name] = given
+        return self
+
+    @model_validator(mode="after")
     def _protected_have_groups(self) -> Self:
         for name, protected in self.protected.items():
             spec = self.features.get(name)
@@ -145,3 +154,7 @@ class ModelConfig(Section):
                     f"protected attribute {name!r}: bins are for numbers, and numbers need them"
                 )
         return self
+
+
+def _kind(spec: FeatureConfig) -> Kind:
+    return "text" if spec.type == "category" else "number"

@@ -76,15 +76,6 @@ def refuse_flag(value: object) -> object:
     return value
 
 
-def as_list(value: object) -> object:
-    """Read one word where a list of words may stand.
-
-    >>> as_list("patient_id"), as_list(["patient_id", "hospital_id"])
-    (['patient_id'], ['patient_id', 'hospital_id'])
-    """
-    return [value] if isinstance(value, str) else value
-
-
 Integer = Annotated[int, BeforeValidator(refuse_flag)]
 """A whole number."""
 

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig
+from mlops_cli.domain.derived import evaluate
 from mlops_cli.errors import InputError
 
 _FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
@@ -20,7 +21,8 @@ _LARGEST_WHOLE = 2.0**53
 def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: str) -> pd.DataFrame:
     """Return the feature columns with their types: numbers as float64, categories as str or None.
 
-    Empty cells and infinite numbers are missing. Columns that are no features are left out.
+    Empty cells and infinite numbers are missing. Columns that are no features are left out. Derived
+    features are computed from the others, also where the table has a column of their name.
 
     Raises:
         InputError: A column is missing, or a cell is not of its feature's type.
@@ -31,22 +33,26 @@ def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: st
     0  41.0     1.0
     1   NaN     0.0
     """
-    if missing := [name for name in features if name not in frame.columns]:
+    stored = {name: spec for name, spec in features.items() if spec.expression is None}
+    if missing := [name for name in stored if name not in frame.columns]:
         raise InputError(
             f"{source}: column {missing[0]!r} is missing"
             + (f", with {len(missing) - 1} more" if len(missing) > 1 else ""),
             f"columns found: {', '.join(map(str, frame.columns[:20]))}",
         )
-    return pd.DataFrame(
-        {name: _column(frame[name], spec, source) for name, spec in features.items()},
-        index=frame.index,
-    )
+    columns = {name: _column(frame[name], spec, source) for name, spec in stored.items()}
+    for name, spec in features.items():
+        if spec.expression is not None:
+            known = {key: column.to_numpy() for key, column in columns.items()}
+            values = evaluate(spec.expression, known, len(frame))
+            derived = pd.Series(values, index=frame.index, name=name)
+            columns[name] = _column(derived, spec, f"{source}, derived")
+    return pd.DataFrame(columns, index=frame.index)[list(features)]
 
 
 def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
     if spec.type == "category":
-        words = [word(cell) for cell in values]
-        return pd.Series(words, index=values.index, name=values.name, dtype=object)
+        return pd.Series(_words(values), index=values.index, name=values.name, dtype=object)
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(numbers), dtype=bool)
@@ -68,6 +74,15 @@ def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
             f"{str(values.iloc[row])[:40]!r} is not {_ARTICLES[spec.type]}"
         )
     return pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
+
+
+def _words(values: pd.Series) -> NDArray[np.object_]:
+    """Return cells as text, each distinct one written once."""
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":  # 1, 1.0 and True are equal
+        return np.array([*(word(cell) for cell in values), None], dtype=object)[:-1]
+    codes, distinct = pd.factorize(values.astype(object))
+    table = np.array([*(word(cell) for cell in distinct), None], dtype=object)
+    return table[codes]
 
 
 def word(cell: Any) -> str | None:
@@ -109,7 +124,7 @@ def entities(values: pd.Series, source: str) -> pd.Series:
     Raises:
         InputError: A row has none.
     """
-    ids = pd.Series([word(cell) for cell in values], index=values.index, dtype=object)
+    ids = pd.Series(_words(values), index=values.index, dtype=object)
     if ids.isna().any():
         row = int(np.argmax(ids.isna().to_numpy())) + 1
         raise InputError(f"{source}: row {row} has no {values.name}")

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pandas as pd
+
 from mlops_cli.backends import feature_store, files, tables
-from mlops_cli.config import Config, FeatureViewConfig
-from mlops_cli.domain.columns import json_value
+from mlops_cli.config import Config, FeatureViewConfig, ModelConfig
+from mlops_cli.domain.columns import json_value, typed
 from mlops_cli.errors import NotFoundError
 
 
@@ -93,4 +95,14 @@ def get(config: Config, name: str, entity: str) -> EntityFeatures:
             stale=bool(age is not None and ttl and age > ttl),
             view=online.view,
         )
-    return EntityFeatures(entity, found)
+    return EntityFeatures(entity, found | _derived(model, found))
+
+
+def _derived(model: ModelConfig, known: dict[str, OnlineFeature]) -> dict[str, OnlineFeature]:
+    """Compute the derived features as a prediction would: from what is not stale."""
+    usable = {name: None if each.stale else each.value for name, each in known.items()}
+    frame = typed(pd.DataFrame([usable], dtype=object), model.features, "online")
+    return {
+        name: OnlineFeature(json_value(frame[name].iloc[0], spec), None, None, False, "derived")
+        for name, spec in model.derived.items()
+    }

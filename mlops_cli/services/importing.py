@@ -55,11 +55,11 @@ def import_table(
         values = typed(frame, label, str(file))
         parts.append((model.labels.source, pd.concat([keys, values], axis=1)))
     if not parts:
-        typed(frame, model.features, str(file))
+        typed(frame, model.stored, str(file))
     with files.lock(config.state, "features"), ExitStack() as ready:
         merged = [(Path(source), _merged(Path(source), part, model)) for source, part in parts]
         for path, whole in merged:
-            ready.enter_context(files.written(path, whole, model.features))
+            ready.enter_context(files.written(path, whole, model.stored))
         details = {"file": file.name, "rows": len(frame), "tables": len(merged)}
         tables.append(config, "features.imported", name, details=details)
     return [Written(str(path), len(whole)) for path, whole in merged]
@@ -69,11 +69,11 @@ def _merged(path: Path, new: pd.DataFrame, model: ModelConfig) -> pd.DataFrame:
     """Return the rows of a source with the new ones, which replace those of the same key."""
     if not path.exists():
         return new
-    keys = [name for name in new.columns if name not in {*model.features, model.labels.column}]
+    keys = [name for name in new.columns if name not in {*model.stored, model.labels.column}]
     known = files.read_table(path)
     if missing := [name for name in new.columns if name not in known.columns]:
         raise InputError(f"{path} has no column {missing[0]!r}", "move it away to start anew")
-    values = {name: spec for name, spec in model.features.items() if name in new.columns}
+    values = {name: spec for name, spec in model.stored.items() if name in new.columns}
     old = pd.concat(
         [
             pd.DataFrame({model.entity: entities(known[model.entity], str(path))}),

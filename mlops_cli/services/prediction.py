@@ -61,9 +61,10 @@ def predict(
         _refuse_expired(rows)
     frame = typed(pd.DataFrame([row.values for row in rows]), stored.contract.features, "online")
     scores = stored.predict(frame)
+    records: list[Row] = [dict(row) for row in frame.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
-        _prediction(version, stored.contract, row, float(score), now)
-        for row, score in zip(rows, scores, strict=True)
+        _prediction(version, stored.contract, replace(row, values=values), float(score), now)
+        for row, values, score in zip(rows, records, scores, strict=True)
     ]
     tables.log_predictions(config, [_logged(each, now) for each in predictions])
     return _explained(stored, frame, predictions) if explain else predictions
