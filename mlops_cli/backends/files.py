@@ -1,6 +1,8 @@
 """Files: atomic writes, verified reads, locks. Parquet is written with page checksums."""
 
+import codecs
 import csv
+import hashlib
 import json
 import os
 import tempfile
@@ -18,6 +20,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from mlops_cli.config import FeatureConfig
+from mlops_cli.config.imports import ImportConfig
 from mlops_cli.errors import (
     ConfigError,
     InputError,
@@ -135,8 +138,32 @@ def _write_parquet(path: Path, frame: pd.DataFrame, features: Mapping[str, Featu
     pq.write_table(pa.table(columns), path, write_page_checksum=True)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_tables(path: Path, imports: ImportConfig) -> pd.DataFrame:
+    """Read a file of the user's, or all tables of a folder in the order of their names.
+
+    Raises:
+        NotFoundError: There is no such file, or no table in the folder.
+        InputError: As `read_table`, or the tables of the folder have different columns.
+    """
+    if not path.is_dir():
+        return read_table(path, imports)
+    found = sorted(each for each in path.iterdir() if each.suffix.lower() in FORMATS)
+    if not found:
+        raise NotFoundError(f"{path} holds no table", f"tables end in {', '.join(FORMATS)}")
+    frames = [read_table(each, imports) for each in found]
+    for each, frame in zip(found, frames, strict=True):
+        if set(frame.columns) != set(frames[0].columns):
+            odd = min(set(map(str, frame.columns)) ^ set(map(str, frames[0].columns)))
+            raise InputError(f"{each}: column {odd!r} is in some tables of the folder only")
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_table(path: Path, imports: ImportConfig | None = None) -> pd.DataFrame:
     """Read a Parquet, CSV or JSONL file. CSV cells stay text: `00123` and `NA` keep their form.
+
+    Args:
+        path: The file. With a header in `imports` any other suffix is taken for a CSV file.
+        imports: Header, delimiter and encoding of a CSV file.
 
     Raises:
         NotFoundError: There is no such file.
@@ -147,14 +174,18 @@ def read_table(path: Path) -> pd.DataFrame:
             f"no file {path}",
             "check the path, or bring data: `mlops features import`, `mlops features generate`",
         )
-    readers = dict(zip(FORMATS, (_read_parquet, _read_csv, _read_jsonl), strict=True))
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS and not (imports and imports.header):
         raise InputError(f"{path}: unknown kind of file", f"use {', '.join(FORMATS)}")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", "a table needs at least its column names")
     try:
-        frame = reader(path)
+        if suffix == ".parquet":
+            frame = _read_parquet(path)
+        elif suffix == ".jsonl":
+            frame = _read_jsonl(path)
+        else:
+            frame = _read_csv(path, imports or ImportConfig())
     except (pa.ArrowException, UnicodeDecodeError, OSError, csv.Error) as error:
         reason = first_line(error)
         raise InputError(f"{path} cannot be read: {reason}") from error
@@ -163,19 +194,54 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
+def digests(place: str | None) -> dict[str, str]:
+    """Return the sha256 of a file, or of each file of a folder by its path in there."""
+    if place is None or not Path(place).exists():
+        return {}
+    path = Path(place)
+    found = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    return {
+        str(each.relative_to(path.parent if path.is_file() else path)): _sha256(each)
+        for each in found
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _read_parquet(path: Path) -> pd.DataFrame:
     return pq.read_table(path, page_checksum_verification=True).to_pandas()
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file), [])
+def _read_csv(path: Path, imports: ImportConfig) -> pd.DataFrame:
+    encoding = _encoding(path, imports.encoding)
+    header = list(imports.header)
+    if not header:
+        with path.open(encoding=encoding, newline="") as file:
+            header = next(csv.reader(file, delimiter=imports.delimiter), [])
     if len(set(header)) != len(header):
         raise InputError(f"{path}: a column name occurs twice")
     options = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
     )
-    return pyarrow.csv.read_csv(path, convert_options=options).to_pandas()
+    reading = pyarrow.csv.ReadOptions(
+        column_names=imports.header or None, encoding=encoding.removesuffix("-sig")
+    )
+    parsing = pyarrow.csv.ParseOptions(delimiter=imports.delimiter)
+    return pyarrow.csv.read_csv(path, reading, parsing, options).to_pandas()
+
+
+def _encoding(path: Path, configured: str) -> str:
+    """Return the encoding that a byte order mark tells, or else the configured one."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig" if configured.lower() in {"utf-8", "utf8"} else configured
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return configured
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import TrainResult
+from mlops_cli.domain.results import TrainResult, ViewCoverage
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -62,7 +62,15 @@ def _view(result: TrainResult) -> list[object]:
     if gaps:
         columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
         views.append(table("Fairness", columns, gaps))
-    return [*views, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+    gone = [_absent(view) for view in result.views if view.expired or view.unknown]
+    return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+
+
+def _absent(view: ViewCoverage) -> str:
+    return (
+        f"{view.view}: of {view.rows} labels {view.expired} have expired values and "
+        f"{view.unknown} none at all; both count as missing"
+    )
 
 
 def register_run(

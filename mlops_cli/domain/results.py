@@ -124,6 +124,22 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class ViewCoverage:
+    """For how many rows of a training set a feature view had values."""
+
+    view: str
+    rows: int
+    known: int
+    """Rows with a usable value: known + expired + unknown = rows."""
+    expired: int
+    """Rows whose last value was older than the view's ttl, so that it counts as missing."""
+    unknown: int
+    """Rows of entities of which nothing was known at that time."""
+    missing: dict[str, int]
+    """Empty cells among the known rows, by feature."""
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """What a training run has made."""
 
@@ -137,6 +153,8 @@ class TrainResult:
     cross_validation: Mapping[str, float]
     """Out of fold on the training entities, mean over the repetitions."""
     rows: Rows
+    views: tuple[ViewCoverage, ...]
+    """For how many labels each feature view had values."""
     dataset_digest: str
     model_digest: str
     fairness: tuple[FairnessGap, ...]
@@ -184,19 +202,3 @@ class Written:
 
     path: str
     rows: int
-
-
-@dataclass(frozen=True)
-class ViewCoverage:
-    """For how many rows of a training set a feature view had values."""
-
-    view: str
-    rows: int
-    known: int
-    """Rows with a usable value: known + expired + unknown = rows."""
-    expired: int
-    """Rows whose last value was older than the view's ttl, so that it counts as missing."""
-    unknown: int
-    """Rows of entities of which nothing was known at that time."""
-    missing: dict[str, int]
-    """Empty cells among the known rows, by feature."""

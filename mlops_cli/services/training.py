@@ -29,7 +29,7 @@ from mlops_cli.domain.contract import Contract, policy_digest
 from mlops_cli.domain.digest import table_digest
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.labels import checked_labels
-from mlops_cli.domain.results import FairnessGap, Interval, Rows, TrainResult
+from mlops_cli.domain.results import FairnessGap, Interval, Rows, TrainResult, ViewCoverage
 from mlops_cli.errors import InputError
 
 REFERENCE_ROWS = 20_000
@@ -47,6 +47,9 @@ class TrainingSet:
     labels: Vector
     held: NDArray[np.bool_]
     digest: str
+    views: tuple[ViewCoverage, ...]
+    files: dict[str, dict[str, str]]
+    """The sha256 of each file behind the labels and each view, before it was read."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def train(config: Config, name: str, say: Say, with_version: bool = True) -> Tra
         metrics=measured.metrics,
         cross_validation=fitted.cross_validation,
         rows=Rows(int((~data.held).sum()), int(data.held.sum())),
+        views=data.views,
         dataset_digest=data.digest,
         model_digest=digests["model"],
         fairness=measured.fairness,
@@ -154,6 +158,8 @@ def _enlist(config: Config, version: registry.Version, newest: bool) -> None:
 def _training_set(config: Config, model: ModelConfig) -> TrainingSet:
     """Join the features to the labels and hold out whole entities, the same ones every time."""
     source = model.labels.source
+    places = {name: view.source for name, view in model.feature_views.items()}
+    hashes = {name: files.digests(place) for name, place in {"labels": source, **places}.items()}
     labels = checked_labels(files.read_table(Path(source)), model, source)
     held = _held(model, labels, source)
     known = feature_store.historical(config, model, labels)
@@ -164,6 +170,8 @@ def _training_set(config: Config, model: ModelConfig) -> TrainingSet:
         labels=labels[model.labels.column].to_numpy(dtype=np.float64),
         held=held,
         digest=table_digest(pd.concat([labels, known.frame], axis=1)),
+        views=known.coverage,
+        files=hashes,
     )
 
 
@@ -268,6 +276,7 @@ def _store(
         plots.write(evidence, model.task, truth, scores, importance)
         trials = json.dumps({"losses": fitted.losses, "importance": importance}, indent=1)
         files.write_text(evidence / "search.json", trials)
+        files.write_text(evidence / "dataset.json", json.dumps(_record(data), indent=1))
         registry.log_dataset(config, run_id, name, data.digest, model.labels.source)
         registry.log_files(config, run_id, evidence, "evidence")
         source = registry.store_model(config, run_id, name, folder)
@@ -275,6 +284,16 @@ def _store(
     registry.log(config, run_id, fitted.params, _flat(measured, fitted), tags)
     tables.append(config, "model.trained", name, None, {"run_id": run_id, **digests})
     return digests
+
+
+def _record(data: TrainingSet) -> dict[str, Any]:
+    """Return what the training set was made of: its tables, as they were, and what they covered."""
+    return {
+        "digest": data.digest,
+        "rows": len(data.labels),
+        "files": data.files,
+        "views": [vars(view) for view in data.views],
+    }
 
 
 def _write_rows(

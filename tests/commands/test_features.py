@@ -291,7 +291,7 @@ BAD = {
     "a longer row": (HEADER + ROWS + "a,b,c,d,e,f,g,h,i\n", "own.csv cannot be read"),
     "a shorter row": (HEADER + ROWS + "a,b\n", "own.csv cannot be read"),
     "latin-1": ((HEADER + ROWS.replace("x9", "Zoë")).encode("latin-1"), "own.csv cannot be read"),
-    "utf-16": ((HEADER + ROWS).encode("utf-16"), "own.csv cannot be read"),
+    "utf-16 without a mark": ((HEADER + ROWS).encode("utf-16-le"), "own.csv cannot be read"),
     "nothing": ("", "own.csv is empty"),
     "only a header": (HEADER, "own.csv has no rows"),
     "nothing of ours": ("patient_id,colour\na,red\n", "column 'age' is missing"),

@@ -1,5 +1,6 @@
 """`train` and `register`: what a run holds, what becomes a version, and what is refused."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -192,6 +193,7 @@ def test_the_run_keeps_the_evidence(clinic: Path) -> None:
         f"evidence/{name}"
         for name in (
             "roc.png", "precision_recall.png", "calibration.png", "importance.png", "search.json",
+            "dataset.json",
         )
     }  # fmt: skip
 
@@ -204,6 +206,40 @@ def test_the_search_is_kept_trial_by_trial(clinic: Path, tmp_path: Path) -> None
     kept = json.loads(Path(place).read_text())
     assert len(kept["losses"]) == 2
     assert sum(kept["importance"].values()) == pytest.approx(1)
+
+
+def test_the_files_of_the_training_set_are_on_record(clinic: Path, tmp_path: Path) -> None:
+    run = run_of(clinic, 1)
+    place = client_of(clinic).download_artifacts(
+        run.info.run_id, "evidence/dataset.json", str(tmp_path)
+    )
+    kept = json.loads(Path(place).read_text())
+    assert kept["digest"] == run.data.tags["mlops.dataset_digest"]
+    assert set(kept["files"]) == {"labels", "heart_vitals", "heart_tests"}
+    for name, path in (("labels", LABELS), ("heart_vitals", VITALS)):
+        expected = hashlib.sha256((clinic / path).read_bytes()).hexdigest()
+        assert kept["files"][name] == {Path(path).name: expected}
+    assert [view["known"] for view in kept["views"]] == [kept["rows"]] * 2
+
+
+def test_labels_without_values_are_counted_by_view(
+    clinic: Path, mlops: Mlops, labels: Path
+) -> None:
+    def early(table: pd.DataFrame) -> pd.DataFrame:
+        stamp = "event_timestamp"
+        table.loc[:4, stamp] = table[stamp].min() - pd.Timedelta(days=1)
+        table.loc[5:7, stamp] = table[stamp].max() + pd.Timedelta(days=400)
+        return table
+
+    change(labels, early)
+    run = mlops("train", HEART, "--no-register")
+    assert run.code == 0, run.err
+    said = " ".join(run.out.split())
+    rows = len(pd.read_parquet(labels))
+    assert (
+        f"heart_vitals: of {rows} labels 3 have expired values and 5 none at all; "
+        "both count as missing" in said
+    )
 
 
 def test_the_model_folder_is_whole(clinic: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from mlops_cli.commands.features.group import ModelArgument, app
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import table
-from mlops_cli.errors import ExitCode
+from mlops_cli.errors import ExitCode, InputError
 
 
 @command(app)
@@ -37,19 +37,38 @@ def generate(
 def import_(
     session: Session,
     model: ModelArgument,
-    file: Annotated[Path, typer.Argument(help="CSV, Parquet or JSONL.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV, Parquet or JSONL, or a folder of them.")
+    ] = None,
     time: Annotated[
         datetime | None, typer.Option(help="Time of all rows, if there is no time column.")
     ] = None,
+    sql: Annotated[
+        str | None, typer.Option(metavar="URL", help="Read from a database (SQLAlchemy URL).")
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="What to read from it: SELECT ...")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read, check and count; write nothing.")
+    ] = False,
 ) -> Answer:
-    """Add a table of your own to a model's feature views and labels; the same rows only once."""
+    """Add a table of your own to a model's feature views and labels; the same rows only once.
+
+    How its columns and words become those of config.yaml is said under `imports` there.
+    """
+    if (file is None) == (sql is None) or (sql is None) != (query is None):
+        raise InputError(
+            "name a file, or else --sql URL with --query", "as features import M a.csv"
+        )
     from mlops_cli.services import importing
 
     session.model(model)
     moment = time.replace(tzinfo=UTC) if time else None
-    written = importing.import_table(session.config, model, file, moment)
-    rows = [(each.path, each.rows) for each in written]
-    return Answer({"tables": written}, lambda: table("Written", ("table", "rows"), rows))
+    source = importing.Source(file, sql or "", query or "")
+    done = importing.import_table(session.config, model, source, moment, dry_run)
+    rows = [(each.path, each.rows, each.new, each.replaced) for each in done]
+    title = "Would be written" if dry_run else "Written"
+    columns = ("table", "rows", "new", "replaced")
+    return Answer({"tables": done, "dry_run": dry_run}, lambda: table(title, columns, rows))
 
 
 @command(app)
