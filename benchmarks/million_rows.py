@@ -27,7 +27,7 @@ models:
     entity: patient_id
     feature_views:
       vitals:
-        source: data/vitals
+        source: data/vitals.parquet
         features:
           {floats}
           visits: {{type: int}}

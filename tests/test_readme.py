@@ -1,6 +1,7 @@
 """The README is true: its commands run, in its order, and print what it shows."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,18 @@ def test_the_sample_hospital_as_the_readme_shows_it(
 
 
 def test_the_example_of_a_new_model_is_valid() -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", section("A model of your own"), re.DOTALL)
+    block, more = re.findall(r"```yaml\n(.*?)```", section("A model of your own"), re.DOTALL)
     config = Config.model_validate(yaml.safe_load(block), context={"root": "."})
     assert list(config.models) == ["default_risk"]
+    longer = yaml.safe_load(block)
+    model = longer["models"]["default_risk"]
+    model["feature_views"]["loans"]["features"] |= {
+        "income": {"type": "float"},
+        "age": {"type": "int"},
+    }
+    model |= yaml.safe_load(textwrap.dedent(more))
+    config = Config.model_validate(longer, context={"root": "."})
+    assert list(config.models["default_risk"].derived) == ["amount_to_income", "age_group"]
 
 
 @pytest.mark.parametrize("line", re.findall(r"^\| (`mlops .*?)\|", README, re.MULTILINE))

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from mlops_cli.backends import feature_store, files, tables
+from mlops_cli.backends.feature_store import Change
 from mlops_cli.config import Config, FeatureViewConfig, ModelConfig
 from mlops_cli.domain.columns import json_value, typed
-from mlops_cli.errors import NotFoundError
+from mlops_cli.errors import InputError, NotFoundError
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,40 @@ class EntityFeatures:
     features: dict[str, OnlineFeature]
 
 
-def apply(config: Config) -> list[str]:
-    """Write the feature definitions to Feast's registry and return the view names."""
+@dataclass(frozen=True)
+class Applied:
+    """What `apply` has done, or would do."""
+
+    views: list[str]
+    plan: list[Change]
+    dry_run: bool
+
+
+def apply(config: Config, dry_run: bool, yes: bool) -> Applied:
+    """Make Feast's registry as config.yaml defines it.
+
+    Args:
+        config: The project.
+        dry_run: Find out what would change, only.
+        yes: Also where a view, a feature or its type that is there now will be gone.
+
+    Raises:
+        InputError: Something would be gone, without `yes`.
+    """
     with files.lock(config.state, "features"):
+        plan = feature_store.plan(config)
+        if dry_run:
+            return Applied(feature_store.views(config), plan, dry_run)
+        if (lost := [each for each in plan if each.destructive]) and not yes:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            details = f" ({'; '.join(lost[0].details)})" if lost[0].details else ""
+            raise InputError(
+                f"this would {lost[0].action} {lost[0].kind} {lost[0].name!r}{details}{more}",
+                "`--dry-run` shows the whole plan, `--yes` does it",
+            )
         names = feature_store.apply(config)
         tables.append(config, "features.applied", details={"views": names})
-    return names
+    return Applied(names, plan, dry_run)
 
 
 def listing(config: Config) -> list[ViewState]:

@@ -531,7 +531,9 @@ def values(mlops: Mlops, entity: str) -> dict[str, object]:
 
 def test_apply_again_changes_nothing(filled: Path, mlops: Mlops) -> None:
     first, second = (mlops("features", "apply", "--json") for _ in range(2))
-    assert first.data == second.data == {"views": ["base", "lab"]}
+    assert first.data["views"] == second.data["views"] == ["base", "lab"]
+    assert [each["action"] for each in first.data["plan"]] == ["create"] * 3
+    assert second.data["plan"] == []
 
 
 def test_materialize_again_changes_no_value(online: Path, mlops: Mlops) -> None:

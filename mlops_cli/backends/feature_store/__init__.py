@@ -17,12 +17,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import feast  # noqa: F401 - here, so that it is always loaded this way
 
-from mlops_cli.backends.feature_store.definitions import apply, views
+from mlops_cli.backends.feature_store.definitions import Change, apply, plan, views
 from mlops_cli.backends.feature_store.historical import Known, historical
 from mlops_cli.backends.feature_store.materializing import Materialized, materialize
 from mlops_cli.backends.feature_store.online import OnlineValue, online
 
 __all__ = [
+    "Change",
     "Known",
     "Materialized",
     "OnlineValue",
@@ -30,5 +31,6 @@ __all__ = [
     "historical",
     "materialize",
     "online",
+    "plan",
     "views",
 ]

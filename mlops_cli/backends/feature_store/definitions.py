@@ -1,5 +1,6 @@
 """Definitions: config.yaml becomes entities, feature views and services in Feast's registry."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
@@ -12,27 +13,113 @@ from mlops_cli.errors import ConfigError
 _TYPES = {"int": Int64, "float": Float64, "bool": Bool, "category": String}
 
 
+@dataclass(frozen=True)
+class Change:
+    """One difference between Feast's registry and config.yaml."""
+
+    kind: str
+    """feature view or feature service."""
+    name: str
+    action: str
+    """create, change or remove."""
+    details: tuple[str, ...] = ()
+    destructive: bool = False
+    """Whether something that is there now will be gone."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What config.yaml defines."""
+
+    entities: dict[str, Entity]
+    views: dict[str, FeatureView]
+    services: dict[str, FeatureService]
+
+
+def plan(config: Config) -> list[Change]:
+    """Return what `apply` would change, and change nothing."""
+    with speaking(config) as store:
+        if config.feature_store.repo is not None:
+            return []
+        return _changes(store, _wanted(config))
+
+
 def apply(config: Config) -> list[str]:
-    """Write the definitions of config.yaml to Feast's registry and return the view names.
+    """Make Feast's registry as config.yaml defines it, in one go, and return the view names.
 
     With a repository of the user's own, check instead that it defines what config.yaml names.
     """
     with speaking(config) as store:
         if config.feature_store.repo is not None:
             return sorted(_check_repo(store, config))
-        entities: dict[str, Entity] = {}
-        views: dict[str, FeatureView] = {}
-        services = []
-        for model_name, model in config.models.items():
-            entity = entities.setdefault(
-                model.entity, Entity(name=model.entity, value_type=ValueType.STRING)
-            )
-            for name, view in model.feature_views.items():
-                views.setdefault(name, _view(name, view, entity))
-            used = [views[name] for name in model.feature_views]
-            services.append(FeatureService(name=model_name, features=used))
-        store.apply([*entities.values(), *views.values(), *services])
-        return sorted(views)
+        wanted = _wanted(config)
+        gone = [
+            *(each for each in store.list_feature_services() if each.name not in wanted.services),
+            *(each for each in store.list_feature_views() if each.name not in wanted.views),
+        ]
+        kept = [*wanted.entities.values(), *wanted.views.values(), *wanted.services.values()]
+        store.apply(kept, objects_to_delete=gone, partial=False)
+        return sorted(wanted.views)
+
+
+def _wanted(config: Config) -> _Wanted:
+    wanted = _Wanted({}, {}, {})
+    for model_name, model in config.models.items():
+        entity = wanted.entities.setdefault(
+            model.entity, Entity(name=model.entity, value_type=ValueType.STRING)
+        )
+        for name, view in model.feature_views.items():
+            wanted.views.setdefault(name, _view(name, view, entity))
+        used = [wanted.views[name] for name in model.feature_views]
+        wanted.services[model_name] = FeatureService(name=model_name, features=used)
+    return wanted
+
+
+def _changes(store: FeatureStore, wanted: _Wanted) -> list[Change]:
+    known = {view.name: view for view in store.list_feature_views()}
+    changes = [Change("feature view", name, "create") for name in wanted.views if name not in known]
+    for name, view in known.items():
+        if name not in wanted.views:
+            changes.append(Change("feature view", name, "remove", destructive=True))
+        elif details := _differences(view, wanted.views[name]):
+            lost = any(said.startswith(("-", "~")) for said in details)
+            changes.append(Change("feature view", name, "change", details, destructive=lost))
+    services = {service.name: _views_of(service) for service in store.list_feature_services()}
+    for name, service in wanted.services.items():
+        if name not in services:
+            changes.append(Change("feature service", name, "create"))
+        elif services[name] != _views_of(service):
+            changes.append(Change("feature service", name, "change"))
+    gone = sorted(set(services) - set(wanted.services))
+    return changes + [Change("feature service", name, "remove", destructive=True) for name in gone]
+
+
+def _views_of(service: FeatureService) -> set[str]:
+    return {projection.name for projection in service.feature_view_projections}
+
+
+def _differences(old: FeatureView, new: FeatureView) -> tuple[str, ...]:
+    """Return how two views differ: + and - for features, ~ for what makes old values unusable."""
+    before, after = ({f.name: str(f.dtype) for f in view.features} for view in (old, new))
+    said = [f"+ {name} ({after[name]})" for name in after if name not in before]
+    said += [f"- {name} ({before[name]})" for name in before if name not in after]
+    said += [
+        f"~ {name}: {before[name]} -> {after[name]}"
+        for name in before
+        if after.get(name, before[name]) != before[name]
+    ]
+    if old.entities != new.entities:
+        said.append(f"~ entity: {', '.join(old.entities)} -> {', '.join(new.entities)}")
+    if (old.ttl or timedelta(0)) != (new.ttl or timedelta(0)):
+        said.append(f"ttl: {old.ttl or 'for ever'} -> {new.ttl or 'for ever'}")
+    sources = [
+        (view.batch_source.path, view.batch_source.timestamp_field,
+         view.batch_source.created_timestamp_column or None)
+        for view in (old, new)
+    ]  # fmt: skip
+    if sources[0] != sources[1]:
+        said.append(f"source: {sources[1][0]}")
+    return tuple(said)
 
 
 def _view(name: str, view: FeatureViewConfig, entity: Entity) -> FeatureView:
