@@ -103,16 +103,22 @@ def listing(config: Config) -> list[ViewState]:
     ]
 
 
-def get(config: Config, name: str, entity: str) -> EntityFeatures:
-    """Return the values that a prediction for an entity would use now, and their age."""
+def get(config: Config, name: str, entity: str, at: datetime | None = None) -> EntityFeatures:
+    """Return the values that a prediction for an entity would use now, and their age.
+
+    With `at`, return what was known at that time instead, from the sources: what a training set
+    holds for a label of that time.
+    """
     model = config.models[name]
-    (row,) = feature_store.online(config, model, [entity])
+    if at is None:
+        (row,) = feature_store.online(config, model, [entity])
+        place, hint = "in the online store", "run `mlops features materialize` if it is new"
+    else:
+        row = feature_store.as_of(config, model, entity, at)
+        place, hint = f"known at {at:%Y-%m-%d %H:%M:%S}", "the sources have no earlier row of it"
     if row is None:
-        raise NotFoundError(
-            f"no {model.entity} {entity!r} in the online store",
-            "run `mlops features materialize` if it is new",
-        )
-    now = datetime.now(UTC)
+        raise NotFoundError(f"no {model.entity} {entity!r} {place}", hint)
+    now = at or datetime.now(UTC)
     found = {}
     for feature, online in row.items():
         ttl = model.feature_views[online.view].ttl

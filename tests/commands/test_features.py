@@ -565,6 +565,51 @@ def test_a_newer_row_does(online: Path, mlops: Mlops) -> None:
     assert values(mlops, "00123")["sugar"] == 500
 
 
+def test_get_at_a_time_shows_what_was_known_then(online: Path, mlops: Mlops) -> None:
+    frame = stored("lab")
+    new = frame.assign(event_timestamp=moment("2026-01-05"), sugar=500.0)
+    change("lab", pd.concat([new, frame]))
+    shown = []
+    for at in ("2026-01-04", "2026-01-05T00:00:00", "2026-01-04T23:59:59"):
+        run = mlops("features", "get", "ward", "00123", "--at", at, "--json")
+        sugar = run.data["features"]["sugar"]
+        shown.append((sugar["value"], sugar["event_time"], sugar["age_seconds"], sugar["view"]))
+    assert shown == [
+        (88.5, "2026-01-01T00:00:00+00:00", 3 * 86400, "lab"),
+        (500, "2026-01-05T00:00:00+00:00", 0, "lab"),
+        (88.5, "2026-01-01T00:00:00+00:00", 4 * 86400 - 1, "lab"),
+    ]
+    assert values(mlops, "00123")["sugar"] == 88.5  # not online yet
+
+
+@pytest.mark.parametrize(
+    ("entity", "at"), [("00123", "2025-12-31"), ("nobody", "2026-01-09"), ("123", "2026-01-09")]
+)
+def test_get_at_a_time_before_anything_was_known(
+    online: Path, mlops: Mlops, entity: str, at: str
+) -> None:
+    run = mlops("features", "get", "ward", entity, "--at", at)
+    assert run.code == 6
+    assert f"no patient_id '{entity}' known at {at} 00:00:00" in run.err
+
+
+def test_materialize_says_what_it_wrote_and_at_which_time(filled: Path, mlops: Mlops) -> None:
+    assert mlops("features", "apply").code == 0
+    first = mlops("features", "materialize", "--at", "2026-01-02", "--json").data["views"]["lab"]
+    assert (first["entities"], first["written"]) == (2, 2)
+    assert first["until"] == "2026-01-02T00:00:00+00:00"
+    second = mlops("features", "materialize", "--json").data["views"]["lab"]
+    assert (second["entities"], second["written"]) == (3, 1)
+    full = mlops("features", "materialize", "--full", "--json").data["views"]["lab"]
+    assert (full["entities"], full["written"]) == (3, 3)
+    back = mlops("features", "materialize", "--at", "2026-01-02")
+    assert back.code == 2
+    assert "2026-01-02 00:00:00 is earlier" in back.err
+    ahead = mlops("features", "materialize", "--at", "2200-01-01")
+    assert ahead.code == 2
+    assert "in the future" in ahead.err
+
+
 def test_a_row_from_the_future_is_not_served(online: Path, mlops: Mlops) -> None:
     frame = stored("lab")
     later = frame.assign(event_timestamp=moment("2200-01-01"), sugar=500.0)

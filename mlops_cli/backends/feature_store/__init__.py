@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import feast  # noqa: F401 - here, so that it is always loaded this way
 
+from mlops_cli.backends.feature_store.as_of import as_of
 from mlops_cli.backends.feature_store.definitions import Change, apply, plan, views
 from mlops_cli.backends.feature_store.historical import Known, historical
 from mlops_cli.backends.feature_store.materializing import Materialized, materialize
@@ -28,6 +29,7 @@ __all__ = [
     "Materialized",
     "OnlineValue",
     "apply",
+    "as_of",
     "historical",
     "materialize",
     "online",

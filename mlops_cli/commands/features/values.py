@@ -1,5 +1,6 @@
 """`mlops features get`: what is known of an entity."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -14,14 +15,17 @@ def get(
     session: Session,
     model: ModelArgument,
     entity: Annotated[str, typer.Argument(help="Id, as PT000123.")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(help="What was known at this time, UTC. Default: now, online."),
+    ] = None,
 ) -> Answer:
     """Show the values a prediction would use now, their time and age."""
-    from datetime import timedelta
-
     from mlops_cli.services import features
 
     session.model(model)
-    found = features.get(session.config, model, entity)
+    moment = at.replace(tzinfo=UTC) if at else None
+    found = features.get(session.config, model, entity, moment)
     rows = [
         (
             name,

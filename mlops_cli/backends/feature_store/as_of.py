@@ -1,0 +1,60 @@
+"""What was known of one entity at a time, from the sources themselves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from feast import FeatureStore
+
+from mlops_cli.backends.feature_store.connection import speaking
+from mlops_cli.backends.feature_store.offline_store import entity_codes, microseconds, read
+from mlops_cli.backends.feature_store.online import OnlineValue
+from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain.point_in_time import last_known
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The values of one view; without an event time nothing was known."""
+
+    event_time: datetime | None
+    values: dict[str, Any]
+
+
+def as_of(
+    config: Config, model: ModelConfig, entity: str, at: datetime
+) -> dict[str, OnlineValue] | None:
+    """Return the last values known at a time, however old, or None where there were none.
+
+    Raises:
+        InputError: A view's source is no file of ours to read.
+    """
+    values: dict[str, OnlineValue] = {}
+    with speaking(config) as store:
+        for name, view in model.feature_views.items():
+            row = _row(store, name, list(view.features), entity, at)
+            values |= {
+                feature: OnlineValue(row.values.get(feature), row.event_time, name)
+                for feature in view.features
+            }
+    return values if any(value.event_time for value in values.values()) else None
+
+
+def _row(store: FeatureStore, name: str, features: list[str], entity: str, at: datetime) -> _Row:
+    """Return one view's row that was known at the time."""
+    view = store.get_feature_view(name)
+    source = view.batch_source
+    (key,) = [column.name for column in view.entity_columns]
+    stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
+    table = read(store.config, source, [key, *features], stamps)
+    codes, asked = entity_codes([table[key]], [pa.array([entity])])
+    events, timed = microseconds(table[stamps[0]])
+    created = microseconds(table[stamps[1]])[0] if stamps[1:] else None
+    moment = np.array([round(at.timestamp() * 1_000_000)])
+    (row,) = last_known(np.where(timed, codes, -1), events, created, asked, moment).rows.tolist()
+    if row < 0:
+        return _Row(None, {})
+    event = table[stamps[0]][row].as_py()
+    return _Row(event, {feature: table[feature][row].as_py() for feature in features})
