@@ -109,10 +109,13 @@ def main() -> None:
             start = 0.0
             for name, arguments in steps.items():
                 seconds, memory = measure(Path(scratch), *arguments)
-                start = seconds if name == "start" else start
-                own = max(seconds - start, 0.001) / (patients * MONTHS)
+                if name == "start":
+                    start = seconds
+                own = (seconds - start) / (patients * MONTHS)
+                # What takes less than the noise of a start says nothing about growth.
                 growth = f"x{own / before[name]:.2f}" if name in before else "-"
-                before[name] = own
+                if seconds - start > 0.5:
+                    before[name] = own
                 print(
                     f"{name:<12} {patients * MONTHS:>11,} {seconds:>8.1f} {memory:>7,.0f}  "
                     + growth,

@@ -32,11 +32,12 @@ def train(
             "name the models to train, or else --all", "as `mlops train heart_disease`"
         )
     names = session.models(models)
-    from mlops_cli.services import training
+    from mlops_cli.services import registration, training
 
+    register = None if no_register else registration.register
     results, failures = for_each(
         names,
-        lambda name: training.train(session.config, name, session.say, not no_register),
+        lambda name: training.train(session.config, name, session.say, register),
         session,
     )
     trained = [each for each in results if isinstance(each, TrainResult)]
@@ -83,9 +84,9 @@ def register_run(
     A run that is a version already stays that version.
     """
     session.model(model)
-    from mlops_cli.services import training
+    from mlops_cli.services import registration
 
-    version = training.register(session.config, model, run)
+    version = registration.register(session.config, model, run)
     return Answer(
         {"model": model, "run_id": run, "version": version},
         lambda: f"{model} version {version} is registered",

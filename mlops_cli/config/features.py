@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from mlops_cli.config.section import Section
-from mlops_cli.config.values import Column, Duration, LocalPlace, Name, Number
+from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Number
 
 FeatureType = Literal["int", "float", "bool", "category"]
 
@@ -52,6 +52,11 @@ class FeatureViewConfig(Section):
 
     source: LocalPlace | None = Field(
         None, description="Parquet file; needed unless feature_store.repo defines the view"
+    )
+    entity: Keys = Field(
+        (),
+        description="columns that identify what a row is about, if not the model's entity: "
+        "hospital_id, or [patient_id, hospital_id]",
     )
     timestamp: Column = Field(
         "event_timestamp", description="column with the time from which a row's values hold"

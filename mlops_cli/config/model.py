@@ -20,7 +20,7 @@ class ModelConfig(Section):
     description: str = Field("", description="what the model predicts and for whom")
     task: Task = Field(description="classification (label 0 or 1) or regression (label a number)")
     entity: Column = Field(
-        description="column that identifies what a row is about; ids are strings"
+        description="column that identifies what a row is about; ids are strings; held out whole"
     )
     feature_views: dict[Name, FeatureViewConfig] = Field(
         min_length=1, description="tables of features, by name"
@@ -76,6 +76,16 @@ class ModelConfig(Section):
         """All features, the derived ones last: the one order used everywhere."""
         return {**self.stored, **self.derived}
 
+    def view_keys(self, view: str) -> tuple[str, ...]:
+        """The columns that identify a row of a view: those it names, or else the entity."""
+        return self.feature_views[view].entity or (self.entity,)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that identify a row of the model: the entity, then what its views add."""
+        named = [key for view in self.feature_views for key in self.view_keys(view)]
+        return tuple(dict.fromkeys([self.entity, *named]))
+
     @property
     def inputs(self) -> dict[str, FeatureConfig]:
         """The features that the model reads, in order."""
@@ -112,7 +122,7 @@ class ModelConfig(Section):
         if twice := set(names) & set(self.derived):
             raise ValueError(f"feature {min(twice)!r} is in a view and derived")
         names += self.derived
-        reserved = {self.entity, self.labels.column, self.labels.timestamp}
+        reserved = {*self.keys, self.labels.column, self.labels.timestamp}
         reserved |= {view.timestamp for view in self.feature_views.values()}
         reserved |= {view.created for view in self.feature_views.values() if view.created}
         for name in names:
@@ -120,7 +130,7 @@ class ModelConfig(Section):
                 raise ValueError(f"feature {name!r} is defined in two feature views")
             if name in reserved:
                 raise ValueError(f"feature {name!r} is also the entity, label or time column")
-        if self.labels.column in {self.entity, self.labels.timestamp}:
+        if self.labels.column in {*self.keys, self.labels.timestamp}:
             raise ValueError(f"the label {self.labels.column!r} is also the entity or time column")
         if not any(spec.input for spec in self.features.values()):
             raise ValueError("no feature has input: true")

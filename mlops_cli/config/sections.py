@@ -92,13 +92,14 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _views_agree(self) -> Self:
-        seen: dict[str, tuple[str, FeatureViewConfig, str]] = {}
+        seen: dict[str, tuple[str, FeatureViewConfig, tuple[str, ...]]] = {}
         for model_name, model in self.models.items():
             for view_name, view in model.feature_views.items():
                 if view.source is None and self.feature_store.repo is None:
                     raise ValueError(f"feature view {view_name!r} of {model_name!r} has no source")
-                first, known, entity = seen.setdefault(view_name, (model_name, view, model.entity))
-                if known != view or entity != model.entity:
+                keys = model.view_keys(view_name)
+                first, known, theirs = seen.setdefault(view_name, (model_name, view, keys))
+                if known != view or theirs != keys:
                     raise ValueError(
                         f"feature view {view_name!r} differs between {first!r} and {model_name!r}"
                     )

@@ -76,6 +76,13 @@ def refuse_flag(value: object) -> object:
     return value
 
 
+def refuse_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list that names something twice."""
+    if twice := [name for n, name in enumerate(names) if name in names[:n]]:
+        raise ValueError(f"{twice[0]!r} is named twice")
+    return names
+
+
 Integer = Annotated[int, BeforeValidator(refuse_flag)]
 """A whole number."""
 
@@ -87,6 +94,14 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """The name of a column in a table of the user's."""
+
+Keys = Annotated[
+    tuple[Column, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    AfterValidator(refuse_twice),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""The columns of an entity key: one name, or a list for a key of several columns."""
 
 Duration = Annotated[
     timedelta,

@@ -9,8 +9,9 @@ import pyarrow as pa
 from feast import FeatureStore
 
 from mlops_cli.backends.feature_store.connection import speaking
-from mlops_cli.backends.feature_store.offline_store import entity_codes, microseconds, read
+from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.online import OnlineValue
+from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.point_in_time import last_known
 

@@ -23,7 +23,8 @@ from feast.types import Bool, Float64, Int64, String
 
 from mlops_cli.backends.feature_store.bulk import WRITERS, NewestRows
 from mlops_cli.backends.feature_store.connection import speaking
-from mlops_cli.backends.feature_store.offline_store import entity_codes, microseconds, read
+from mlops_cli.backends.feature_store.keys import entity_codes
+from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config
 from mlops_cli.domain.digest import row_digests
 from mlops_cli.domain.point_in_time import newest

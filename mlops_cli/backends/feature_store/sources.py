@@ -1,0 +1,75 @@
+"""Reading the Parquet files behind a feature view: verified, with times in UTC."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from feast.infra.offline_stores.file_source import FileSource
+from feast.repo_config import RepoConfig
+from numpy.typing import NDArray
+
+from mlops_cli.domain.point_in_time import Rows
+from mlops_cli.errors import InputError, NotFoundError, first_line
+
+MICROSECONDS = pa.timestamp("us", tz="UTC")
+
+
+def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str]) -> pa.Table:
+    """Read columns of a Parquet file or folder, verifying page checksums, times in UTC.
+
+    Args:
+        config: Feast's configuration.
+        source: Where the file is, and what its columns are called.
+        columns: The columns to read.
+        stamps: The column of the event time, and maybe that of the created time; where a row does
+            not say when it was written, that was at its event time.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InputError: It is damaged, a column is missing, or `stamps` holds something but times.
+    """
+    if not isinstance(source, FileSource):
+        raise InputError(f"feature source {source.name!r} is not a file of ours to read")
+    path = source.get_uri_for_file_path(config.repo_path, source.path)
+    stored = {new: old for old, new in source.field_mapping.items()}
+    asked = [*columns, *stamps]
+    checked = ds.ParquetFileFormat(
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    )
+    try:
+        data = ds.dataset(path, format=checked)
+        names = [stored.get(name, name) for name in asked]
+        if missing := [name for name in names if name not in data.schema.names]:
+            found = ", ".join(data.schema.names[:20])
+            raise InputError(f"{path}: no column {missing[0]!r}", f"columns found: {found}")
+        table = data.to_table(names).rename_columns(asked)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no file {path}", "check `source` in config.yaml") from error
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read: {first_line(error)}") from error
+    for index, stamp in enumerate(stamps, len(columns)):
+        if not pa.types.is_temporal(table[stamp].type) or pa.types.is_time(table[stamp].type):
+            kind = table[stamp].type
+            raise InputError(f"{path}: column {stored.get(stamp, stamp)!r} holds {kind}, not times")
+        known = utc(table[stamp])
+        if stamp != stamps[0]:
+            known = pc.coalesce(known, table[stamps[0]])
+        table = table.set_column(index, stamp, known)
+    return table
+
+
+def utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Read times without a zone as UTC, days as their midnight, and all in microseconds."""
+    if not pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us"))
+    if column.type.tz is None:
+        column = pc.assume_timezone(column, "UTC")
+    return column.cast(MICROSECONDS, safe=False)
+
+
+def microseconds(column: pa.Array | pa.ChunkedArray) -> tuple[Rows, NDArray[np.bool_]]:
+    """Return microseconds since the epoch, and which of the times are known; others are 0."""
+    numbers = np.asarray(pc.fill_null(column.cast(pa.int64()), 0), dtype=np.int64)
+    return numbers, ~np.asarray(column.is_null())
