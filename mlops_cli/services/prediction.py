@@ -14,6 +14,7 @@ from mlops_cli.backends.registry import Version
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.columns import json_value, typed, word
 from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.keys import key_text, read_key
 from mlops_cli.domain.records import LoggedPrediction
 from mlops_cli.domain.results import Contribution, Prediction
 from mlops_cli.errors import InputError, NotFoundError, StaleError
@@ -89,8 +90,7 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     features = typed(frame, stored.contract.features, str(source))
     scores = stored.predict(features)
     now = datetime.now(UTC)
-    entity = stored.contract.entity
-    entities = frame[entity].map(word) if entity in frame else [None] * len(frame)
+    entities = _entities(frame, stored.contract)
     records: list[Row] = [dict(row) for row in features.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
         _prediction(version, stored.contract, _Online(who, row, None, ()), float(score), now)
@@ -112,18 +112,30 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     return BatchResult(name, version.number, len(frame), str(output))
 
 
+def _entities(frame: pd.DataFrame, contract: Contract) -> list[str | None]:
+    """Return the key of each row of a file, None where it has none."""
+    if not set(contract.keys) <= set(frame.columns):
+        return [None] * len(frame)
+    ids = zip(*(frame[key].map(word) for key in contract.keys), strict=True)
+    return [
+        None if None in row else key_text(dict(zip(contract.keys, row, strict=True))) for row in ids
+    ]
+
+
 def _known(
     config: Config, model: ModelConfig, entities: Sequence[str]
 ) -> list[tuple[str, dict[str, feature_store.OnlineValue]]]:
     """Return what the online store knows of each entity; all must be known."""
-    found = feature_store.online(config, model, entities)
-    if unknown := [who for who, row in zip(entities, found, strict=True) if row is None]:
+    keys = [read_key(text, model.keys) for text in entities]
+    found = feature_store.online(config, model, keys)
+    named = [key_text(key) for key in keys]
+    if unknown := [who for who, row in zip(named, found, strict=True) if row is None]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise NotFoundError(
-            f"no {model.entity} {unknown[0]!r}{more} in the online store",
+            f"no {' and '.join(model.keys)} {unknown[0]!r}{more} in the online store",
             "run `mlops features materialize` if it is new",
         )
-    return [(who, row) for who, row in zip(entities, found, strict=True) if row is not None]
+    return [(who, row) for who, row in zip(named, found, strict=True) if row is not None]
 
 
 def _read(

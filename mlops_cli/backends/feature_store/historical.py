@@ -27,9 +27,9 @@ def historical(config: Config, model: ModelConfig, labels: pd.DataFrame) -> Know
     Args:
         config: The project.
         model: Whose features.
-        labels: Columns: the entity and the time of each row.
+        labels: Columns: the keys and the time of each row.
     """
-    asked = labels[[model.entity, model.labels.timestamp]].rename(
+    asked = labels[[*model.keys, model.labels.timestamp]].rename(
         columns={model.labels.timestamp: "event_timestamp"}
     )
     asked = asked.reset_index(drop=True).assign(mlops_row=range(len(labels)))
