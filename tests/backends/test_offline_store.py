@@ -16,6 +16,8 @@ from mlops_cli.config import load_config
 from mlops_cli.errors import InputError
 
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType  # isort: skip
+from feast.on_demand_feature_view import OnDemandFeatureView  # isort: skip
+from feast.transformation.python_transformation import PythonTransformation  # isort: skip
 from feast.types import Float64, Int64, String  # isort: skip
 
 OURS = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
@@ -364,9 +366,7 @@ def test_an_id_that_is_no_number_is_unknown_to_a_repository_with_numbers(tmp_pat
     feast_repo(tmp_path, key=ValueType.INT64)
     config = load_config(config_for(tmp_path))
     feature_store.materialize(config, day(30))
-    found = feature_store.online(
-        config, config.models["heart"], [{"who": "PT1"}, {"who": "1"}]
-    )
+    found = feature_store.online(config, config.models["heart"], [{"who": "PT1"}, {"who": "1"}])
     assert [row is None for row in found] == [True, False]
 
 
@@ -618,3 +618,43 @@ def test_a_folder_of_files_is_read_without_what_is_hidden(tmp_path: Path) -> Non
     made = open_store(tmp_path)
     define(made, tmp_path / "vitals")
     assert pulses(made, ("a", day(9)), ("a", day(15)), ("a", day(200))) == [None, 1, 2]
+
+
+SOURCE = """
+def double_pulse(inputs):
+    return {"double": [2 * value for value in inputs["pulse"]]}
+"""
+
+
+def double_pulse(inputs: dict) -> dict:
+    """Stand for code that somebody has put into a registry."""
+    return {"double": [2 * value for value in inputs["pulse"]]}
+
+
+@pytest.mark.parametrize("registry", ["data/registry.db", "{registry_type: sql, path: SQLITE}"])
+def test_code_of_a_registry_is_run_only_if_allowed(
+    tmp_path: Path, mlops: Mlops, registry: str
+) -> None:
+    repo = feast_repo(tmp_path)
+    settings = repo / "feature_store.yaml"
+    sqlite = f"sqlite:///{repo}/data/registry.sqlite"
+    text = settings.read_text().replace("data/registry.db", registry.replace("SQLITE", sqlite))
+    settings.write_text(text)
+    theirs = FeatureStore(repo_path=str(repo))
+    define(theirs, repo / "data" / "vitals.parquet", ttl=timedelta(days=3))
+    code = PythonTransformation(udf=double_pulse, udf_string=SOURCE)
+    view = OnDemandFeatureView(
+        name="double_pulse",
+        sources=[theirs.get_feature_view("vitals")],
+        schema=[Field(name="double", dtype=Float64)],
+        feature_transformation=code,
+        mode="python",
+    )
+    theirs.apply([view])
+    path = config_for(tmp_path)
+    run = mlops("features", "apply", "--config", path, "--json")
+    assert run.code == 2
+    assert "'double_pulse'" in run.error["message"]
+    assert "allow_udf" in run.error["hint"]
+    path.write_text(path.read_text().replace("{repo: repo", "{allow_udf: true, repo: repo"))
+    assert mlops("features", "apply", "--config", path, "--json").code == 0
