@@ -110,7 +110,7 @@ def _refuse_code(store: FeatureStore) -> None:
     for kind in ("feature_views", "on_demand_feature_views", "stream_feature_views"):
         for view in getattr(registry, kind):
             fields = {field.name for field, _ in view.spec.ListFields()}
-            if view.spec.project == store.project and fields & _CODE:
+            if view.spec.project in {"", store.project} and fields & _CODE:
                 raise ConfigError(
                     f"view {view.spec.name!r} of Feast's registry brings code of its own (a UDF)",
                     "`derived` in config.yaml needs no code; feature_store.allow_udf: true runs it",
