@@ -323,7 +323,8 @@ def feast_repo(folder: Path, offline: str = "", key: ValueType = ValueType.STRIN
     )  # fmt: skip
     plain = FeatureStore(
         config=RepoConfig(
-            project="theirs", provider="local", registry="data/registry.db", repo_path=repo,
+            project="theirs", provider="local", registry=str(repo / "data/registry.db"),
+            repo_path=repo,
             online_store={"type": "sqlite", "path": "data/online.db"},
             entity_key_serialization_version=3,
         )
@@ -631,15 +632,16 @@ def double_pulse(inputs: dict) -> dict:
     return {"double": [2 * value for value in inputs["pulse"]]}
 
 
-@pytest.mark.parametrize("registry", ["data/registry.db", "{registry_type: sql, path: SQLITE}"])
+@pytest.mark.parametrize(
+    "registry", ["data/registry.db", "{registry_type: sql, path: 'sqlite:///data/registry.sqlite'}"]
+)
 def test_code_of_a_registry_is_run_only_if_allowed(
-    tmp_path: Path, mlops: Mlops, registry: str
+    tmp_path: Path, mlops: Mlops, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = feast_repo(tmp_path)
     settings = repo / "feature_store.yaml"
-    sqlite = f"sqlite:///{repo}/data/registry.sqlite"
-    text = settings.read_text().replace("data/registry.db", registry.replace("SQLITE", sqlite))
-    settings.write_text(text)
+    settings.write_text(settings.read_text().replace("data/registry.db", registry))
+    monkeypatch.chdir(repo)  # where Feast's own command is run
     theirs = FeatureStore(repo_path=str(repo))
     define(theirs, repo / "data" / "vitals.parquet", ttl=timedelta(days=3))
     code = PythonTransformation(udf=double_pulse, udf_string=SOURCE)
@@ -652,6 +654,7 @@ def test_code_of_a_registry_is_run_only_if_allowed(
     )
     theirs.apply([view])
     path = config_for(tmp_path)
+    monkeypatch.chdir(tmp_path)
     run = mlops("features", "apply", "--config", path, "--json")
     assert run.code == 2
     assert "'double_pulse'" in run.error["message"]

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.config.masking import mask_text
+from mlops_cli.config.values import located
 from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError, first_line
 
 _OFFLINE_STORE = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
@@ -93,7 +94,10 @@ def _open_repo(repo: str) -> FeatureStore:
                 f"{path}: the offline store 'ray' ignores ttl and breaks ties at random",
                 "use file, duckdb, postgres or spark",
             )
-        return FeatureStore(config=RepoConfig(**raw, repo_path=Path(repo)))
+        registry = raw.get("registry")
+        if isinstance(registry, dict) and registry.get("path"):
+            registry["path"] = located(str(registry["path"]), Path(repo))
+        return FeatureStore(repo_path=repo, config=RepoConfig(**raw, repo_path=Path(repo)))
     except (FeastError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ConfigError(f"{path} is not a configuration of Feast: {reason}") from error
