@@ -104,9 +104,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch), rows)
         rounds = [{kind: measure(scratch, kind) for kind in STORES} for _ in range(ROUNDS)]
-    print(
-        f"{'store':<8} {'seconds':>8} {'MiB':>7} {'rows':>10} order kept  ({ROUNDS} rounds, medians)"
-    )
+    print(f"{'store':<8} {'seconds':>8} {'MiB':>7} {'rows':>10} order kept (median of {ROUNDS})")
     middle: dict[str, tuple[float, float]] = {}
     for kind in STORES:
         seconds, memory = (statistics.median(each[kind][n] for each in rounds) for n in (0, 1))
