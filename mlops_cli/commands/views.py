@@ -55,6 +55,21 @@ def number(value: float | None) -> str:
     return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:.0f}"
 
 
+def percent(share: float | None) -> str:
+    """Write a share; one that is not quite none, or not quite all, shows as such.
+
+    >>> percent(0.187), percent(0.0001), percent(0.9999), percent(1.0), percent(0.0)
+    ('18.7%', '<0.1%', '>99.9%', '100%', '0%')
+    """
+    if share is None or not math.isfinite(share):
+        return "-"
+    if 0 < share < 0.001:
+        return "<0.1%"
+    if 0.999 < share < 1:
+        return ">99.9%"
+    return f"{100 * share:.1f}%".replace(".0%", "%")
+
+
 def interval(value: float | None, low: float | None, high: float | None) -> str:
     """Write an estimate with its 95 % interval.
 

@@ -51,9 +51,28 @@ def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: st
     return pd.DataFrame(columns, index=frame.index)[list(features)]
 
 
+def readable(
+    frame: pd.DataFrame, features: Mapping[str, FeatureConfig]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the features that can be read, typed, and in a word why the others cannot.
+
+    >>> features = {"age": FeatureConfig(type="int"), "bmi": FeatureConfig(type="float")}
+    >>> readable(pd.DataFrame({"age": ["old"]}), features)[1]
+    {'age': 'not int', 'bmi': 'no column'}
+    """
+    found: dict[str, pd.Series] = {}
+    problems = {}
+    for name, spec in features.items():
+        try:
+            found[name] = typed(frame, {name: spec}, "")[name]
+        except InputError:
+            problems[name] = f"not {spec.type}" if name in frame.columns else "no column"
+    return pd.DataFrame(found, index=frame.index), problems
+
+
 def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
     if spec.type == "category":
-        return pd.Series(_words(values), index=values.index, name=values.name, dtype=object)
+        return pd.Series(words(values), index=values.index, name=values.name, dtype=object)
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(numbers), dtype=bool)
@@ -77,7 +96,7 @@ def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
     return pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
 
 
-def _words(values: pd.Series) -> NDArray[np.object_]:
+def words(values: pd.Series) -> NDArray[np.object_]:
     """Return cells as text, each distinct one written once."""
     if pd.api.types.infer_dtype(values, skipna=True) != "string":  # 1, 1.0 and True are equal
         return np.array([*(word(cell) for cell in values), None], dtype=object)[:-1]
@@ -125,7 +144,7 @@ def entities(values: pd.Series, source: str) -> pd.Series:
     Raises:
         InputError: A row has none.
     """
-    ids = pd.Series(_words(values), index=values.index, dtype=object)
+    ids = pd.Series(words(values), index=values.index, dtype=object)
     if ids.isna().any():
         row = int(np.argmax(ids.isna().to_numpy())) + 1
         raise InputError(f"{source}: row {row} has no {values.name}")

@@ -107,12 +107,32 @@ class DriftCheck:
 
 @dataclass(frozen=True)
 class TableFinding:
-    """One rule that a source table breaks; no cell is quoted, cells may be personal data."""
+    """One rule that a source table breaks; cells may be personal data (see `domain/quoting.py`)."""
 
     table: str
     column: str
+    """Empty where it is about the whole table."""
     rule: str
+    """What should be so."""
     rows: int
+    """How many rows break it."""
+    share: float
+    """Of the rows that were looked at."""
+    examples: tuple[str, ...] | None = ()
+    """What may be said of the cells, largest first; None: too few entities have one."""
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """How a source table was held against its reference."""
+
+    table: str
+    reference: str
+    rows: int
+    """Entities that were compared, each with its newest row."""
+    reference_rows: int
+    conclusive: bool
+    """False where one side has too few of them; then no values were compared."""
 
 
 @dataclass(frozen=True)

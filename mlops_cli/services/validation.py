@@ -1,11 +1,22 @@
-"""`features validate`: do the source tables hold what config.yaml says?"""
+"""`features validate`: do the source tables hold what config.yaml says, and what they held?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from mlops_cli.backends import files, table_checks
-from mlops_cli.config import Config
-from mlops_cli.domain.results import TableFinding
+from mlops_cli.config import Config, FeatureConfig, ModelConfig
+from mlops_cli.domain.columns import readable
+from mlops_cli.domain.results import TableComparison, TableFinding
+from mlops_cli.domain.subjects import Identity, newest_rows
+from mlops_cli.domain.table_changes import column_changes, independent, type_changes, value_changes
+from mlops_cli.errors import InputError, NotFoundError
+
+#: The findings in feature views that several models share, which are looked for once.
+Known = dict[str, list[TableFinding]]
+_HINT = "a reference is a folder with tables called as the sources, or one table with the features"
 
 
 @dataclass(frozen=True)
@@ -15,27 +26,161 @@ class ValidationResult:
     model: str
     tables: int
     findings: tuple[TableFinding, ...]
+    comparisons: tuple[TableComparison, ...]
+    """The tables that were held against the reference, if there is one."""
+    conclusive: bool
+    """False where the values of a table could not be compared with the reference."""
+    min_rows: int
+    """Fewer entities than these are not compared."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A table of a model; the labels are one with a single column."""
+
+    name: str
+    path: Path
+    identity: Identity
+    features: Mapping[str, FeatureConfig]
+    is_view: bool = True
 
     @property
-    def ok(self) -> bool:
-        """Whether every table is as configured."""
-        return not self.findings
+    def columns(self) -> tuple[str, ...]:
+        """All that config.yaml names."""
+        return (*self.identity.columns, *self.features)
 
 
-def validate(config: Config, name: str) -> ValidationResult:
-    """Check every view and the labels of a model against types, ranges and categories."""
+@dataclass(frozen=True)
+class _Reference:
+    """A table as it was."""
+
+    path: Path
+    frame: pd.DataFrame
+    single: bool
+    """Whether it is one table for all sources, and not an earlier state of this one."""
+
+
+def validate(
+    config: Config, name: str, known: Known, against: Path | None = None
+) -> ValidationResult:
+    """Check every view and the labels of a model against types, ranges and categories.
+
+    Args:
+        config: The project.
+        name: The model.
+        known: What has been found in views of other models; those of this one are added.
+        against: Also compare with a reference: a folder with tables named as the sources, or one
+            table with columns of the features.
+
+    Raises:
+        NotFoundError: There is no such table.
+        InputError: A table cannot be read, or the reference has nothing to compare.
+    """
     model = config.models[name]
     findings: list[TableFinding] = []
-    count = 0
-    for view_name, view in model.feature_views.items():
-        if view.source is None:
+    comparisons: list[TableComparison] = []
+    sources = _sources(model)
+    for source in sources:
+        if against is None and source.name in known and source.is_view:
+            findings += known[source.name]
             continue
-        frame = files.read_table(Path(view.source))
-        columns = (model.entity, view.timestamp, *filter(None, [view.created]))
-        findings += table_checks.check(view_name, frame, columns, view.features)
-        count += 1
-    labels = files.read_table(Path(model.labels.source))
-    findings += table_checks.check_labels(
-        labels, (model.entity, model.labels.timestamp), model.labels.column, model.task
+        frame = files.read_table(source.path)
+        findings += _checked(model, source, frame, known)
+        if against is not None:
+            changed, compared = _compared(config, model, source, frame, against)
+            findings += changed
+            comparisons += compared
+    if against is not None and not any(each.reference_rows for each in comparisons):
+        wanted = ", ".join(list(model.stored)[:5])
+        raise InputError(f"{against} has no row of a feature of {name}", f"features: {wanted}, ...")
+    conclusive = all(each.conclusive for each in comparisons)
+    return ValidationResult(
+        name, len(sources), tuple(findings), tuple(comparisons), conclusive, model.drift.min_rows
     )
-    return ValidationResult(name, count + 1, tuple(findings))
+
+
+def _sources(model: ModelConfig) -> list[_Source]:
+    views = [
+        _Source(name, Path(view.source), Identity.of_view(model, name), view.features)
+        for name, view in model.feature_views.items()
+        if view.source is not None
+    ]
+    # As a truth value a class is compared by its share, as a drift check does.
+    label = FeatureConfig(type="bool" if model.task == "classification" else "float")
+    place = Path(model.labels.source)
+    columns = {model.labels.column: label}
+    return [*views, _Source("labels", place, Identity.of_labels(model), columns, is_view=False)]
+
+
+def _checked(
+    model: ModelConfig, source: _Source, frame: pd.DataFrame, known: Known
+) -> list[TableFinding]:
+    """Hold a table against the configuration, a view only where no other model has done so."""
+    if not source.is_view:
+        return table_checks.check_labels(frame, source.identity, model.labels.column, model.task)
+    if source.name not in known:
+        known[source.name] = table_checks.check(
+            source.name, frame, source.identity, source.features
+        )
+    return known[source.name]
+
+
+def _compared(
+    config: Config, model: ModelConfig, source: _Source, frame: pd.DataFrame, against: Path
+) -> tuple[list[TableFinding], list[TableComparison]]:
+    """Hold a table against its reference; labels only where the reference has them."""
+    reference = _reference(source, against)
+    if reference is None:
+        nothing = TableComparison(source.name, str(against), 0, 0, conclusive=False)
+        return [], [nothing] if source.is_view else []
+    newest = [newest_rows(each, source.identity) for each in (reference.frame, frame)]
+    (was, unread), (values, _) = (readable(each, source.features) for each in newest)
+    found = _columns_compared(source, reference, frame, unread)
+    rows, reference_rows = len(values), len(was)
+    conclusive = min(rows, reference_rows) >= model.drift.min_rows
+    if conclusive:
+        both = {name: each for name, each in source.features.items() if name in was.columns}
+        common = {name: each for name, each in both.items() if name in values.columns}
+        limits = independent(len(common), model.drift, len(model.stored) + 1)
+        found += value_changes(source.name, was, values, common, limits, config.seed)
+    place = str(reference.path)
+    return found, [TableComparison(source.name, place, rows, reference_rows, conclusive)]
+
+
+def _columns_compared(
+    source: _Source, reference: _Reference, now: pd.DataFrame, unread: Mapping[str, str]
+) -> list[TableFinding]:
+    """Compare the columns themselves; a CSV file has no types to compare."""
+    before = reference.frame
+    if reference.single:
+        now = now[[name for name in source.features if name in now]]
+    found = column_changes(source.name, before, now, source.columns)
+    odd = [name for name, problem in unread.items() if problem != "no column"]
+    has_types = reference.path.suffix == source.path.suffix != ".csv"
+    return found + type_changes(source.name, before if has_types else before[:0], now, odd)
+
+
+def _reference(source: _Source, against: Path) -> _Reference | None:
+    """Read what to compare with, None if there is nothing.
+
+    In a folder it is the table whose path ends most like the source's. One table may hold the
+    columns of several views, and need not hold ids and times.
+
+    Raises:
+        NotFoundError: There is no table for a feature view.
+    """
+    if against.is_file():
+        before = files.read_table(against)
+        present = [name for name in source.columns if name in before]
+        if set(present).isdisjoint(source.features):
+            return None
+        return _Reference(against, before[present], single=True)
+    if not against.is_dir():
+        raise NotFoundError(f"no file or folder {against}", _HINT)
+    parts = source.path.parts
+    for start in range(1, len(parts)):
+        if (path := against.joinpath(*parts[start:])).exists():
+            return _Reference(path, files.read_table(path), single=False)
+    if source.is_view:
+        raise NotFoundError(f"{against} has no {source.path.name} for view {source.name}", _HINT)
+    return None

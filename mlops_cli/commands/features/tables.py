@@ -1,4 +1,4 @@
-"""`mlops features generate | import | validate`: the source tables."""
+"""`mlops features generate | import`: the source tables."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from mlops_cli.commands.features.group import ModelArgument, app
-from mlops_cli.commands.session import Answer, Session, command, for_each
+from mlops_cli.commands.session import Answer, Session, command
 from mlops_cli.commands.views import table
-from mlops_cli.errors import ExitCode, InputError
+from mlops_cli.errors import InputError
 
 
 @command(app)
@@ -69,36 +69,3 @@ def import_(
     title = "Would be written" if dry_run else "Written"
     columns = ("table", "rows", "new", "replaced")
     return Answer({"tables": done, "dry_run": dry_run}, lambda: table(title, columns, rows))
-
-
-@command(app)
-def validate(
-    session: Session,
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[MODEL]...", help="Names in config.yaml. Default: all."),
-    ] = None,
-) -> Answer:
-    """Check the source tables against types, ranges and categories; exit 3 on a finding."""
-    from mlops_cli.services import validation
-
-    results, failures = for_each(
-        session.models(models), lambda name: validation.validate(session.config, name), session
-    )
-    done = [each for each in results if isinstance(each, validation.ValidationResult)]
-    rows = [
-        (each.model, finding.table, finding.column, finding.rule, finding.rows)
-        for each in done
-        for finding in each.findings
-    ]
-    tables = sum(each.tables for each in done)
-    return Answer(
-        {"results": results},
-        lambda: (
-            table("Findings", ("model", "table", "column", "rule", "rows"), rows)
-            if rows
-            else f"{tables} tables are as configured"
-        ),
-        ExitCode.FINDING if rows else ExitCode.OK,
-        failures,
-    )

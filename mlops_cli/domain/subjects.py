@@ -1,0 +1,111 @@
+"""Whom the rows of a table are about, and the newest row of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlops_cli.config import ModelConfig
+from mlops_cli.domain.point_in_time import newest
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells the rows of a table apart."""
+
+    keys: tuple[str, ...]
+    """The columns of the ids."""
+    stamps: tuple[str, ...]
+    """The column of the event time, and maybe that of the time of writing: no two rows of the
+    table agree in all of the keys and these."""
+    unit: tuple[str, ...]
+    """The columns that tell one entity from another: the model's entity, if it is a key. A patient
+    seen in three hospitals is one patient, also in a table of patients and hospitals."""
+
+    @classmethod
+    def of_view(cls, model: ModelConfig, name: str) -> Self:
+        """Return that of a feature view's source."""
+        view = model.feature_views[name]
+        stamps = (view.timestamp, *filter(None, [view.created]))
+        return cls._of(model, model.view_keys(name), stamps)
+
+    @classmethod
+    def of_labels(cls, model: ModelConfig) -> Self:
+        """Return that of the label table."""
+        return cls._of(model, model.keys, (model.labels.timestamp,))
+
+    @classmethod
+    def _of(cls, model: ModelConfig, keys: tuple[str, ...], stamps: tuple[str, ...]) -> Self:
+        return cls(keys, stamps, (model.entity,) if model.entity in keys else keys)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.keys, *self.stamps)
+
+
+def subjects(frame: pd.DataFrame, columns: Sequence[str]) -> Codes:
+    """Return a number for the entity of each row, shape (n,); -1 where an id is missing.
+
+    Without these columns each row is an entity of its own.
+
+    >>> subjects(pd.DataFrame({"who": ["a", "b", None, "a"]}), ["who"])
+    array([ 0,  1, -1,  0])
+    >>> subjects(pd.DataFrame({"age": [41, 41]}), ["who"])
+    array([0, 1])
+    """
+    if not set(columns) <= set(frame.columns):
+        return np.arange(len(frame))
+    codes = np.zeros(len(frame), dtype=np.int64)
+    for column in columns:
+        found, distinct = pd.factorize(frame[column])
+        together = np.where((codes < 0) | (found < 0), -1, codes * len(distinct) + found)
+        codes, _ = pd.factorize(np.where(together < 0, np.nan, together))
+    return codes
+
+
+def count(who: Codes) -> int:
+    """Return how many entities there are.
+
+    >>> count(np.array([3, -1, 3, 0]))
+    2
+    """
+    seen = np.zeros(who.max(initial=-1) + 1, dtype=bool)
+    seen[who[who >= 0]] = True
+    return int(seen.sum())
+
+
+def newest_rows(frame: pd.DataFrame, identity: Identity) -> pd.DataFrame:
+    """Return the newest row of each entity, in the order of the table.
+
+    A time that is missing or cannot be read is the oldest.
+
+    >>> visits = pd.DataFrame({"who": ["a", "a", "b"], "at": ["2026-02-01", "2026-01-01", "?"]})
+    >>> newest_rows(visits, Identity(("who",), ("at",), ("who",)))
+      who          at
+    0   a  2026-02-01
+    1   b           ?
+    """
+    event, *created = (_microseconds(frame, stamp) for stamp in identity.stamps)
+    who = subjects(frame, identity.unit)
+    rows = newest(who, event, created[0] if created else None)
+    return frame.iloc[rows].reset_index(drop=True)
+
+
+def moments(frame: pd.DataFrame, column: str) -> "pd.Series[pd.Timestamp]":
+    """Return a column of times in UTC, NaT where a cell is no time; numbers are none."""
+    if column not in frame.columns or pd.api.types.is_numeric_dtype(frame[column]):
+        return pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
+    return pd.to_datetime(frame[column], utc=True, errors="coerce", format="ISO8601")
+
+
+def _microseconds(frame: pd.DataFrame, column: str) -> Codes:
+    times = moments(frame, column)
+    known = times.notna().to_numpy()
+    numbers = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return np.where(known, numbers, numbers[known].min() if known.any() else 0)
