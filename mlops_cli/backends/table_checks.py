@@ -16,7 +16,7 @@ from pandera.errors import SchemaErrors
 from mlops_cli.config import FeatureConfig
 from mlops_cli.config.tasks import Task
 from mlops_cli.domain.columns import words
-from mlops_cli.domain.quoting import examples
+from mlops_cli.domain.quoting import examples, ids_of
 from mlops_cli.domain.results import TableFinding
 from mlops_cli.domain.subjects import Codes, Identity, subjects
 
@@ -99,8 +99,7 @@ class _Table:
     @cached_property
     def ids(self) -> set[str | None]:
         """Every id in the table."""
-        keys = [self.frame[key] for key in self.identity.keys if key in self.frame]
-        return {text for key in keys for text in words(pd.Series(key.unique()))}
+        return ids_of(self.frame, self.identity.keys)
 
 
 def _grouped(

@@ -5,16 +5,21 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-NUMERIC = {"rows", "n", "version", "value", "limit", "versions", "features"}
+NUMERIC = {
+    "rows", "n", "version", "value", "limit", "versions", "features", "share",
+    "missing", "distinct", "min", "p5", "median", "p95", "max",
+}  # fmt: skip
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Any]:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], narrow: bool = False
+) -> list[Any]:
     """Return a title and a Rich table; empty cells show as a dash, numbers stand right."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if narrow else (0, 1))
     for column in columns:
         made.add_column(column, justify="right" if column in NUMERIC else "left", overflow="fold")
     for row in rows:
@@ -104,3 +109,13 @@ def bar(value: float, largest: float, width: int = 16) -> str:
     """
     length = round(width * abs(value) / largest) if largest else 0
     return ("+" if value >= 0 else "-") * length
+
+
+def spark(counts: Sequence[int]) -> str:
+    """Draw a histogram: a gap for none, and a block at least for any.
+
+    >>> spark([0, 1, 50, 100])
+    ' ▁▄█'
+    """
+    most = max(counts, default=0)
+    return "".join(" ▁▂▃▄▅▆▇█"[math.ceil(8 * count / most) if most else 0] for count in counts)

@@ -1,6 +1,6 @@
 """What of a table may be quoted in a finding or a summary, which end up in logs and mails."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 import numpy as np
 import pandas as pd
@@ -72,6 +72,12 @@ def entities_of_each(
     width = int(who.max(initial=0)) + 1
     pairs = np.unique(codes[counted] * width + who[counted])
     return np.bincount(pairs // width, minlength=size)
+
+
+def ids_of(frame: pd.DataFrame, keys: Iterable[str]) -> set[str | None]:
+    """Return every id in a table, as text."""
+    columns = [frame[key] for key in keys if key in frame.columns]
+    return {text for column in columns for text in words(pd.Series(column.unique()))}
 
 
 def is_word(text: str, ids: Set[str | None]) -> bool:

@@ -80,20 +80,23 @@ def count(who: Codes) -> int:
     return int(seen.sum())
 
 
-def newest_rows(frame: pd.DataFrame, identity: Identity) -> pd.DataFrame:
+def newest_rows(frame: pd.DataFrame, columns: Sequence[str], stamps: Sequence[str]) -> pd.DataFrame:
     """Return the newest row of each entity, in the order of the table.
 
-    A time that is missing or cannot be read is the oldest.
+    Args:
+        frame: The table.
+        columns: What tells one entity from another, as for `subjects`.
+        stamps: The columns of the event time and maybe of the time of writing. A time that is
+            missing or cannot be read is the oldest.
 
     >>> visits = pd.DataFrame({"who": ["a", "a", "b"], "at": ["2026-02-01", "2026-01-01", "?"]})
-    >>> newest_rows(visits, Identity(("who",), ("at",), ("who",)))
+    >>> newest_rows(visits, ["who"], ["at"])
       who          at
     0   a  2026-02-01
     1   b           ?
     """
-    event, *created = (_microseconds(frame, stamp) for stamp in identity.stamps)
-    who = subjects(frame, identity.unit)
-    rows = newest(who, event, created[0] if created else None)
+    event, *created = (_microseconds(frame, stamp) for stamp in stamps)
+    rows = newest(subjects(frame, columns), event, created[0] if created else None)
     return frame.iloc[rows].reset_index(drop=True)
 
 

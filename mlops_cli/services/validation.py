@@ -133,8 +133,10 @@ def _compared(
     if reference is None:
         nothing = TableComparison(source.name, str(against), 0, 0, conclusive=False)
         return [], [nothing] if source.is_view else []
-    newest = [newest_rows(each, source.identity) for each in (reference.frame, frame)]
-    (was, unread), (values, _) = (readable(each, source.features) for each in newest)
+    (was, unread), (values, _) = (
+        readable(newest_rows(each, source.identity.unit, source.identity.stamps), source.features)
+        for each in (reference.frame, frame)
+    )
     found = _columns_compared(source, reference, frame, unread)
     rows, reference_rows = len(values), len(was)
     conclusive = min(rows, reference_rows) >= model.drift.min_rows

@@ -1,5 +1,7 @@
 """`mlops features validate | stats`: what the source tables hold."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,10 +9,12 @@ import typer
 
 from mlops_cli.commands.features.group import app
 from mlops_cli.commands.session import Answer, Session, command, for_each
-from mlops_cli.commands.views import percent, table
+from mlops_cli.commands.views import age, number, percent, spark, table
 from mlops_cli.errors import ExitCode, most_severe
 
 if TYPE_CHECKING:
+    from mlops_cli.domain.summary import FeatureSummary
+    from mlops_cli.services.feature_stats import ModelStats, ViewStats
     from mlops_cli.services.validation import ValidationResult
 
 ModelsArgument = Annotated[
@@ -82,3 +86,78 @@ def _findings(results: "list[ValidationResult]", against: Path | None) -> list[A
             f"{tables} tables are as configured" + (f", and as in {against}" if against else "")
         ]
     return [*parts, *undecided.values()]
+
+
+@command(app)
+def stats(session: Session, models: ModelsArgument = None) -> Answer:
+    """Describe the source tables: missing values, spread and words of every feature.
+
+    Derived features are computed from the newest row of each entity. A word that config.yaml does
+    not list is shown if five entities or more have it.
+    """
+    names = session.models(models)
+    from mlops_cli.services import feature_stats
+
+    known: dict[str, ViewStats] = {}
+    now = datetime.now(UTC)
+    results, failures = for_each(
+        names, lambda name: feature_stats.stats(session.config, name, now, known), session
+    )
+    done = [each for each in results if isinstance(each, feature_stats.ModelStats)]
+    return Answer({"results": results}, lambda: _stats(done), failures=failures)
+
+
+def _stats(results: "list[ModelStats]") -> list[Any]:
+    """Return the tables of every view, once, and of what each model derives."""
+    parts: list[Any] = []
+    for view in {view.view: view for result in results for view in result.views}.values():
+        parts += [_title(view), *_features(view.features)]
+    for result in results:
+        if result.derived:
+            entities = max(each.rows for each in result.derived)
+            parts.append(f"derived by {result.model}: newest rows of {entities:,} entities")
+            parts += _features(result.derived)
+    return parts
+
+
+def _title(view: "ViewStats") -> str:
+    each = f" ({number(view.rows_per_entity)} each)" if view.rows_per_entity else ""
+    title = f"{view.view}: {view.rows:,} rows of {view.entities:,} {', '.join(view.keys)}{each}"
+    if view.first and view.last:
+        title += f"\n{view.first:%Y-%m-%d %H:%M} to {view.last:%Y-%m-%d %H:%M} UTC"
+    if view.expired is not None:
+        title += f", {percent(view.expired)} older than {age(view.ttl)} (ttl)"
+    return title
+
+
+def _features(features: "Sequence[FeatureSummary]") -> list[Any]:
+    """Return a table of the numbers, and one of the words and of what cannot be read."""
+    numbers = [each for each in features if each.histogram]
+    others = [each for each in features if not each.histogram]
+    columns = ("feature", "type", "missing", "distinct")
+    parts: list[Any] = []
+    if numbers:
+        names = [*columns, "min", "p5", "median", "p95", "max", "spread"]
+        parts += table("", names, map(_number_row, numbers), narrow=True)[1:]
+    if others:
+        names = [*columns, "spread", "words"]
+        parts += table("", names, map(_word_row, others), narrow=True)[1:]
+    return parts
+
+
+def _start(each: "FeatureSummary") -> tuple[object, ...]:
+    return (each.feature, each.type, percent(each.missing), each.distinct)
+
+
+def _number_row(each: "FeatureSummary") -> tuple[object, ...]:
+    drawn = spark(each.histogram.counts) if each.histogram else ""
+    return (*_start(each), each.min, each.p5, each.median, each.p95, each.max, drawn)
+
+
+def _word_row(each: "FeatureSummary") -> tuple[object, ...]:
+    said = [f"{word.word} {percent(word.share)}" for word in each.words]
+    if each.other_rows:
+        said.append(f"others in {each.other_rows:,} rows")
+    if not said:
+        said = [each.problem or "too few rows to quote"]
+    return (*_start(each), spark([word.rows for word in each.words]), ", ".join(said))
