@@ -48,6 +48,7 @@ READING = {
     "config schema": (),
     "features generate": ("--patients", "300", "--months", "4"),
     "features validate": (),
+    "features stats": (),
     "features apply": (),
     "features materialize": (),
     "features list": (),

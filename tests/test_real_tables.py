@@ -217,3 +217,48 @@ def test_a_query_and_a_folder_bring_the_same_rows(tmp_path: Path, published: Pat
     pd.testing.assert_frame_equal(found[0][1], found[1][1])
     assert found[0][0]["patient_id"].iloc[7] == "0007"
     assert found[0][0]["insulin"].isna().sum() == 374
+
+
+def test_zeros_that_mean_missing_are_seen_in_validate_and_stats(
+    tmp_path: Path, published: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is alive without cholesterol: imported as it was published, the zeros show."""
+    config = HEART.replace("COLUMNS", NAMED).replace(
+        "sentinels: {cholesterol: ['0'],", "sentinels: {"
+    )
+    brought(tmp_path, config, "heart", published / "heart_disease/heart_all_sites.csv")
+    monkeypatch.chdir(tmp_path)
+    run = mlops("features", "validate", "--json")
+    assert run.code == 3
+    (found,) = run.data["results"][0]["findings"]
+    assert (found["column"], found["rows"], found["examples"]) == (
+        "cholesterol", 172, ["0 (172 rows)"],
+    )  # fmt: skip
+    (view,) = mlops("features", "stats", "--json").data["results"][0]["views"]
+    features = {each["feature"]: each for each in view["features"]}
+    cholesterol = features["cholesterol"]
+    assert (cholesterol["min"], cholesterol["p5"], cholesterol["max"]) == (0, 0, 603)
+    first, second, *_ = cholesterol["histogram"]["counts"]
+    assert (first, second) == (172, 0)
+    assert features["vessels"]["missing"] == pytest.approx(611 / 920)
+    assert features["thal"]["distinct"] == 3
+
+
+def test_a_hospital_against_another_shows_that_it_has_no_cholesterol(
+    tmp_path: Path, published: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Switzerland wrote 0 for every patient; half of Cleveland against the other half is silent."""
+    config = HEART.replace("COLUMNS", HEADERLESS)
+    for site in ("switzerland", "cleveland"):
+        (tmp_path / site).mkdir()
+        file = published / f"heart_disease/processed.{site}.data"
+        exam, _ = brought(tmp_path / site, config, "heart", file)
+    monkeypatch.chdir(tmp_path / "switzerland")
+    run = mlops("features", "validate", "--against", "../cleveland/data", "--json")
+    assert run.code == 3
+    rules = {(each["column"], each["rule"]) for each in run.data["results"][0]["findings"]}
+    assert ("cholesterol", "has values, as before") in rules
+    monkeypatch.chdir(tmp_path / "cleveland")
+    exam.iloc[::2].to_csv("half.csv", index=False)
+    exam.iloc[1::2].to_parquet("data/exam.parquet", index=False)
+    assert mlops("features", "validate", "--against", "half.csv").code == 0

@@ -13,6 +13,7 @@ from mlops_cli.commands.views import age, number, percent, spark, table
 from mlops_cli.errors import ExitCode, most_severe
 
 if TYPE_CHECKING:
+    from mlops_cli.domain.results import TableComparison
     from mlops_cli.domain.summary import FeatureSummary
     from mlops_cli.services.feature_stats import ModelStats, ViewStats
     from mlops_cli.services.validation import ValidationResult
@@ -74,8 +75,7 @@ def _findings(results: "list[ValidationResult]", against: Path | None) -> list[A
         columns = ("table", "column", "what should be so", "rows", "share", "seen")
         parts += table("Findings", columns, rows.values())
     undecided = {
-        each.table: f"inconclusive: {each.table} has {each.rows} entities, its reference"
-        f" {each.reference_rows}; drift.min_rows is {result.min_rows}"
+        each.table: _undecided(each, result.min_rows)
         for result in results
         for each in result.comparisons
         if not each.conclusive
@@ -86,6 +86,15 @@ def _findings(results: "list[ValidationResult]", against: Path | None) -> list[A
             f"{tables} tables are as configured" + (f", and as in {against}" if against else "")
         ]
     return [*parts, *undecided.values()]
+
+
+def _undecided(compared: "TableComparison", min_rows: int) -> str:
+    if not compared.reference_rows:
+        return f"inconclusive: {compared.reference} has no rows of {compared.table}"
+    return (
+        f"inconclusive: {compared.table} has {compared.rows} entities, its reference"
+        f" {compared.reference_rows}; drift.min_rows is {min_rows}"
+    )
 
 
 @command(app)
