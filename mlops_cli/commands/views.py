@@ -14,7 +14,7 @@ NUMERIC = {
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], narrow: bool = False
 ) -> list[Any]:
-    """Return a title and a Rich table; empty cells show as a dash, numbers stand right."""
+    """Return a title, if any, and a Rich table; empty cells show as a dash, numbers stand right."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -24,7 +24,7 @@ def table(
         made.add_column(column, justify="right" if column in NUMERIC else "left", overflow="fold")
     for row in rows:
         made.add_row(*(Text(_cell(cell), style=STYLES.get(str(cell), "")) for cell in row))
-    return [Text(title, style="bold"), made]
+    return [Text(title, style="bold"), made] if title else [made]
 
 
 STYLES = {

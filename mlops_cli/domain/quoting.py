@@ -12,7 +12,6 @@ from mlops_cli.domain.columns import words
 SHARED_BY = 5
 MOST = 3
 LONGEST = 24
-TOO_FEW = "too few rows to quote"
 
 
 def examples(

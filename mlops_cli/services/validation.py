@@ -170,19 +170,32 @@ def _reference(source: _Source, against: Path) -> _Reference | None:
 
     Raises:
         NotFoundError: There is no table for a feature view.
+        InputError: It is the source itself, in which nothing can have changed.
     """
+    path = _place(source, against)
+    if path is None:
+        return None
+    if path.samefile(source.path):
+        raise InputError(f"{path} is the source of {source.name} itself", _HINT)
+    before = files.read_table(path)
+    if path != against:
+        return _Reference(path, before, single=False)
+    present = [name for name in source.columns if name in before]
+    if set(present).isdisjoint(source.features):
+        return None
+    return _Reference(path, before[present], single=True)
+
+
+def _place(source: _Source, against: Path) -> Path | None:
+    """Return the file to compare with; labels need not have one."""
     if against.is_file():
-        before = files.read_table(against)
-        present = [name for name in source.columns if name in before]
-        if set(present).isdisjoint(source.features):
-            return None
-        return _Reference(against, before[present], single=True)
+        return against
     if not against.is_dir():
         raise NotFoundError(f"no file or folder {against}", _HINT)
     parts = source.path.parts
     for start in range(1, len(parts)):
         if (path := against.joinpath(*parts[start:])).exists():
-            return _Reference(path, files.read_table(path), single=False)
+            return path
     if source.is_view:
         raise NotFoundError(f"{against} has no {source.path.name} for view {source.name}", _HINT)
     return None

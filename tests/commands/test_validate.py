@@ -226,7 +226,7 @@ def test_a_view_of_two_models_is_told_once_to_people(ward: Path, mlops: Mlops) -
 
 def test_an_earlier_state_like_this_one_is_no_finding(ward: Path, mlops: Mlops) -> None:
     run = mlops("features", "validate", "--against", "old")
-    assert (run.code, run.out.strip()) == (0, "2 tables are as configured, and as in old")
+    assert (run.code, run.out.strip()) == (0, "2 tables are as configured and as in old")
     told = mlops("features", "validate", "--against", "old", "--json").data["results"][0]
     compared = [(each["table"], each["rows"], each["conclusive"]) for each in told["comparisons"]]
     assert compared == [("lab", 200, True), ("labels", 200, True)]
@@ -378,3 +378,10 @@ def test_a_folder_without_labels_compares_the_features(ward: Path, mlops: Mlops)
     Path("old/labels.parquet").unlink()
     write("data", lab(), labels(sick=2))
     assert mlops("features", "validate", "--against", "old").code == 0
+
+
+@pytest.mark.parametrize("place", ["data", ".", "data/lab.parquet"])
+def test_the_source_itself_is_no_reference(ward: Path, mlops: Mlops, place: str) -> None:
+    run = mlops("features", "validate", "--against", place)
+    assert run.code == 2
+    assert "is the source of lab itself" in run.err

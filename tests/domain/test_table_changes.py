@@ -93,6 +93,14 @@ def test_the_range_of_the_configuration_is_not_that_of_the_reference() -> None:
     assert ("age", "in the range before") in changed(before, now)
 
 
+def test_values_out_of_both_ranges_are_told_once() -> None:
+    """That of the configuration is held against every row already, not only the newest."""
+    ages = np.arange(300) % 50 + 20.0
+    now = table(300, 2, age=np.where(np.arange(300) < 12, 900, ages))
+    found = [each for each in changed(table(300, 1, age=ages), now) if each[0] == "age"]
+    assert found == [("age", "in the range before")]
+
+
 @pytest.mark.parametrize(("before", "now"), [(100, 100), (100, 1000), (1000, 100)])
 def test_the_extremes_alarm_no_more_often_than_alpha(before: int, now: int) -> None:
     draw = np.random.default_rng(5)

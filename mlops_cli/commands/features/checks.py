@@ -35,9 +35,10 @@ def validate(
 ) -> Answer:
     """Check the source tables against types, ranges and categories; exit 3 on a finding.
 
-    With --against also against their earlier state, by the limits of `drift` in config.yaml; exit
-    5 where there are too few entities to compare. No id is shown, nor a value that fewer than
-    five entities have.
+    With --against also against their earlier state, by the limits under `drift`
+    in config.yaml; exit 5 on too few entities to compare.
+
+    No id is shown, nor a word that fewer than five entities have.
     """
     names = session.models(models)
     from mlops_cli.services import validation
@@ -64,35 +65,34 @@ def _code(result: "ValidationResult") -> ExitCode:
 def _findings(results: "list[ValidationResult]", against: Path | None) -> list[Any]:
     """Return the findings, of a view that several models share once, and what is undecided."""
     rows: dict[tuple[str, str, str], tuple[object, ...]] = {}
+    undecided: dict[str, str] = {}
     for result in results:
+        labels = {"labels": f"labels of {result.model}"}
         for found in result.findings:
-            name = f"labels of {result.model}" if found.table == "labels" else found.table
             said = "too few rows to quote" if found.examples is None else "\n".join(found.examples)
-            cells = (name, found.column, found.rule)
+            cells = (labels.get(found.table, found.table), found.column, found.rule)
             rows.setdefault(cells, (*cells, found.rows, percent(found.share), said))
+        for each in result.comparisons:
+            if not each.conclusive:
+                name = labels.get(each.table, each.table)
+                undecided[name] = _undecided(name, each, result.min_rows)
     parts: list[Any] = []
     if rows:
         columns = ("table", "column", "what should be so", "rows", "share", "seen")
         parts += table("Findings", columns, rows.values())
-    undecided = {
-        each.table: _undecided(each, result.min_rows)
-        for result in results
-        for each in result.comparisons
-        if not each.conclusive
-    }
     if not rows and not undecided:
         tables = sum(each.tables for each in results)
-        return [
-            f"{tables} tables are as configured" + (f", and as in {against}" if against else "")
-        ]
+        parts.append(
+            f"{tables} tables are as configured" + (f" and as in {against}" if against else "")
+        )
     return [*parts, *undecided.values()]
 
 
-def _undecided(compared: "TableComparison", min_rows: int) -> str:
+def _undecided(name: str, compared: "TableComparison", min_rows: int) -> str:
     if not compared.reference_rows:
-        return f"inconclusive: {compared.reference} has no rows of {compared.table}"
+        return f"inconclusive: {compared.reference} has no rows of {name}"
     return (
-        f"inconclusive: {compared.table} has {compared.rows} entities, its reference"
+        f"inconclusive: {name} has {compared.rows} entities, its reference"
         f" {compared.reference_rows}; drift.min_rows is {min_rows}"
     )
 
@@ -101,8 +101,9 @@ def _undecided(compared: "TableComparison", min_rows: int) -> str:
 def stats(session: Session, models: ModelsArgument = None) -> Answer:
     """Describe the source tables: missing values, spread and words of every feature.
 
-    Derived features are computed from the newest row of each entity. A word that config.yaml does
-    not list is shown if five entities or more have it.
+    Derived features are computed from the newest row of each entity.
+
+    No id is shown, nor an unlisted word that fewer than five entities have.
     """
     names = session.models(models)
     from mlops_cli.services import feature_stats
@@ -120,12 +121,12 @@ def _stats(results: "list[ModelStats]") -> list[Any]:
     """Return the tables of every view, once, and of what each model derives."""
     parts: list[Any] = []
     for view in {view.view: view for result in results for view in result.views}.values():
-        parts += [_title(view), *_features(view.features)]
+        parts += _features(_title(view), view.features)
     for result in results:
         if result.derived:
             entities = max(each.rows for each in result.derived)
-            parts.append(f"derived by {result.model}: newest rows of {entities:,} entities")
-            parts += _features(result.derived)
+            title = f"derived by {result.model}: newest rows of {entities:,} entities"
+            parts += _features(title, result.derived)
     return parts
 
 
@@ -139,18 +140,18 @@ def _title(view: "ViewStats") -> str:
     return title
 
 
-def _features(features: "Sequence[FeatureSummary]") -> list[Any]:
+def _features(title: str, features: "Sequence[FeatureSummary]") -> list[Any]:
     """Return a table of the numbers, and one of the words and of what cannot be read."""
-    numbers = [each for each in features if each.histogram]
-    others = [each for each in features if not each.histogram]
-    columns = ("feature", "type", "missing", "distinct")
+    numbers = [_number_row(each) for each in features if each.histogram]
+    others = [_word_row(each) for each in features if not each.histogram]
+    start = ("feature", "type", "missing", "distinct")
     parts: list[Any] = []
     if numbers:
-        names = [*columns, "min", "p5", "median", "p95", "max", "spread"]
-        parts += table("", names, map(_number_row, numbers), narrow=True)[1:]
+        columns = (*start, "min", "p5", "median", "p95", "max", "spread")
+        parts += table(title, columns, numbers, narrow=True)
     if others:
-        names = [*columns, "spread", "words"]
-        parts += table("", names, map(_word_row, others), narrow=True)[1:]
+        title = "" if numbers else title
+        parts += table(title, (*start, "spread", "words"), others, narrow=True)
     return parts
 
 
@@ -168,5 +169,5 @@ def _word_row(each: "FeatureSummary") -> tuple[object, ...]:
     if each.other_rows:
         said.append(f"others in {each.other_rows:,} rows")
     if not said:
-        said = [each.problem or "too few rows to quote"]
+        said = [each.problem or ("too few rows to quote" if each.distinct else "no value")]
     return (*_start(each), spark([word.rows for word in each.words]), ", ".join(said))
