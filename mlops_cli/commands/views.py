@@ -21,7 +21,12 @@ def table(
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if narrow else (0, 1))
     for column in columns:
-        made.add_column(column, justify="right" if column in NUMERIC else "left", overflow="fold")
+        made.add_column(
+            column,
+            justify="right" if column in NUMERIC else "left",
+            overflow="fold",
+            no_wrap=column == "spread",
+        )
     for row in rows:
         made.add_row(*(Text(_cell(cell), style=STYLES.get(str(cell), "")) for cell in row))
     return [Text(title, style="bold"), made] if title else [made]
@@ -73,6 +78,17 @@ def percent(share: float | None) -> str:
     if 0.999 < share < 1:
         return ">99.9%"
     return f"{100 * share:.1f}%".replace(".0%", "%")
+
+
+def digits(value: float | None) -> str:
+    """Write a number in three digits, or more where it has more before the point.
+
+    >>> [digits(value) for value in (0.0, -0.01234, 27.1, 246.72, 1139951.0, None)]
+    ['0', '-0.0123', '27.1', '247', '1139951', '-']
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

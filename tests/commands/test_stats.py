@@ -125,6 +125,8 @@ def test_people_see_a_histogram_in_80_columns(ward: Path, mlops: Mlops) -> None:
     assert run.code == 0
     assert max(len(line) for line in run.out.splitlines()) <= 80
     (line,) = [line for line in run.out.splitlines() if line.strip().startswith("weight")]
+    numbers = ["0%", "30", "50", "51.5", "64.5", "87.5", "89"]
+    assert line.split()[:9] == ["weight", "float", *numbers]
     assert set("▁▂▃▄▅▆▇█") & set(line)
     assert "body: 30 rows of 10 patient_id (3 each)" in run.out
     assert "66.7% older than 10 d (ttl)" in run.out

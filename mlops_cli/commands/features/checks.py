@@ -9,7 +9,7 @@ import typer
 
 from mlops_cli.commands.features.group import app
 from mlops_cli.commands.session import Answer, Session, command, for_each
-from mlops_cli.commands.views import age, number, percent, spark, table
+from mlops_cli.commands.views import age, digits, number, percent, spark, table
 from mlops_cli.errors import ExitCode, most_severe
 
 if TYPE_CHECKING:
@@ -161,7 +161,8 @@ def _start(each: "FeatureSummary") -> tuple[object, ...]:
 
 def _number_row(each: "FeatureSummary") -> tuple[object, ...]:
     drawn = spark(each.histogram.counts) if each.histogram else ""
-    return (*_start(each), each.min, each.p5, each.median, each.p95, each.max, drawn)
+    numbers = (each.min, each.p5, each.median, each.p95, each.max)
+    return (*_start(each), *map(digits, numbers), drawn)
 
 
 def _word_row(each: "FeatureSummary") -> tuple[object, ...]:
