@@ -85,7 +85,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("wards")
     (made / "config.yaml").write_text(CONFIG, encoding="utf-8")
     write_tables(made)
-    for step in ("features apply", "features materialize"):
+    for step in ("features validate", "features apply", "features materialize"):
         quietly(made, *step.split())
     quietly(made, "train", "return_risk")
     quietly(made, "promote", "return_risk", "--challenger")
