@@ -4,7 +4,6 @@ A healthy system shows no difference at all. So the share of predictions that we
 another value is held against a small limit, by the lower end of its interval.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,19 +16,37 @@ from numpy.typing import NDArray
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.columns import typed
 from mlops_cli.domain.point_in_time import Rows, last_known
-from mlops_cli.domain.results import Interval
 
 Flags = NDArray[np.bool_]
 Reason = Literal["missing", "older", "unknown", "other", "inputs", "definition"]
 TOLERANCE = 1e-6
 """Relative difference of two floats that a round trip through float32 may leave."""
-_Z = 1.959963984540054
 _TYPES: dict[str, set[type]] = {
     "int": {int},
     "float": {int, float},
     "bool": {bool},
     "category": {str},
 }
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the inference log that was looked at."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Predictions of the window that were not compared."""
+
+    no_entity: int
+    """Rows of files that name no entity."""
+    from_files: int
+    """Rows of files that name an entity: their values came from the file."""
+    not_readable: int
+    """The key of another configuration, or values of other types than the features have now."""
 
 
 @dataclass(frozen=True)
@@ -211,52 +228,6 @@ def mean_difference(served: pd.Series, known: pd.Series, differing: Flags) -> fl
     gaps = np.abs(served.to_numpy(float) - known.to_numpy(float))[differing]
     gaps = gaps[np.isfinite(gaps)]
     return float(gaps.mean()) if len(gaps) else None
-
-
-def effective_rows(groups: Rows) -> float:
-    """Return how many independent rows as much is known from: (sum n)^2 / sum n^2 (Kish 1965).
-
-    Args:
-        groups: A number for each row; rows with the same number count as one observation.
-
-    >>> effective_rows(np.array([0, 1, 2])), effective_rows(np.array([0, 0, 0]))
-    (3.0, 1.0)
-    """
-    _, sizes = np.unique(groups, return_counts=True)
-    return float(sizes.sum()) ** 2 / float((sizes.astype(float) ** 2).sum()) if len(sizes) else 0.0
-
-
-def wilson(share: float, rows: float) -> Interval:
-    """Return a share with its 95 % score interval (Wilson 1927; Brown, Cai, DasGupta 2001).
-
-    Args:
-        share: Between 0 and 1.
-        rows: Independent rows it was counted in, more than 0; need not be whole.
-
-    >>> found = wilson(0.0, 100)
-    >>> found.low, round(found.high, 3)
-    (0.0, 0.037)
-    """
-    square = _Z * _Z / rows
-    middle = (share + square / 2) / (1 + square)
-    half = math.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
-    # Rounding must not lift the end of an interval off 0 or 1.
-    low = 0.0 if share == 0 else max(0.0, middle - half)
-    high = 1.0 if share == 1 else min(1.0, middle + half)
-    return Interval(share, low, high)
-
-
-def detectable(rows: float, limit: float) -> float:
-    """Return the smallest share whose interval would be above the limit: one row at least.
-
-    The interval is a score test turned round, so this is the edge of that test.
-
-    >>> round(detectable(100, 0.01), 4), detectable(100, 0.0), detectable(0, 0.01)
-    (0.0295, 0.01, 1.0)
-    """
-    if rows <= 0:
-        return 1.0
-    return min(1.0, max(1 / rows, limit + _Z * math.sqrt(limit * (1 - limit) / rows)))
 
 
 def microseconds(times: Sequence[datetime]) -> Rows:

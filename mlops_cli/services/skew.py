@@ -10,33 +10,13 @@ import pandas as pd
 from mlops_cli.backends import feature_store, tables
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.config.expression import names
-from mlops_cli.domain import skew
+from mlops_cli.domain import shares, skew
 from mlops_cli.domain.columns import typed
 from mlops_cli.domain.keys import read_key
 from mlops_cli.domain.point_in_time import Rows, last_known
 from mlops_cli.domain.records import LoggedPrediction
-from mlops_cli.domain.skew import Example, FeatureSkew, Flags, Reason, ViewLag
+from mlops_cli.domain.skew import Example, FeatureSkew, Flags, Reason, Skipped, ViewLag, Window
 from mlops_cli.errors import InputError, NotFoundError
-
-
-@dataclass(frozen=True)
-class Window:
-    """The part of the inference log that was looked at."""
-
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """Predictions of the window that were not compared."""
-
-    no_entity: int
-    """Rows of files that name no entity."""
-    from_files: int
-    """Rows of files that name an entity: their values came from the file."""
-    not_readable: int
-    """The key of another configuration, or values of other types than the features have now."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +85,7 @@ def check(
     if chosen:
         compared = _compare(config, model, chosen, keys)
         features, views = _explained(config, model, compared)
-        rows = skew.effective_rows(compared.groups)
+        rows = shares.effective_rows(compared.groups)
     skewed = any(each.skewed for each in features)
     result = SkewResult(
         model=name,
@@ -118,7 +98,7 @@ def check(
         skipped=skipped,
         min_rows=model.drift.min_rows,
         limit=model.drift.max_skew,
-        detectable=skew.detectable(rows, model.drift.max_skew),
+        detectable=shares.detectable(rows, model.drift.max_skew),
         features=features,
         views=views,
         window=window,
@@ -254,7 +234,9 @@ def _summed(
 ) -> FeatureSkew:
     had, differing = compared.had[name].to_numpy(), compared.differing[name]
     rows, count = int(had.sum()), int(differing.sum())
-    share = skew.wilson(count / rows, skew.effective_rows(compared.groups[had])) if rows else None
+    share = (
+        shares.wilson(count / rows, shares.effective_rows(compared.groups[had])) if rows else None
+    )
     first = compared.logged[int(np.argmax(differing))] if count else None
     return FeatureSkew(
         feature=name,

@@ -13,8 +13,9 @@ from running import Mlops
 from mlops_cli.backends import tables
 from mlops_cli.config import Config, load_config
 from mlops_cli.domain.records import LoggedPrediction
+from mlops_cli.domain.skew import FeatureSkew, Skipped
 from mlops_cli.services import skew
-from mlops_cli.services.skew import FeatureSkew, SkewResult
+from mlops_cli.services.skew import SkewResult
 
 WARD = """\
 project: ward
@@ -204,7 +205,7 @@ def test_rows_of_files_are_counted_apart(log: Log) -> None:
     config = log("PT2")
     result = found(config)
     assert (result.rows, result.compared, told(result)) == (3, 1, {})
-    assert result.skipped == skew.Skipped(no_entity=1, from_files=1, not_readable=0)
+    assert result.skipped == Skipped(no_entity=1, from_files=1, not_readable=0)
     both = found(config, files=True)
     assert (both.compared, both.skipped.from_files) == (2, 0)
     assert told(both)["bp"] == {"other": 1}

@@ -1,6 +1,6 @@
 """`mlops features`: tables in, checks, Feast's registry, the online store, the values in it."""
 
-from mlops_cli.commands.features import tables, definitions, online, values, skew  # isort: skip - order of --help
+from mlops_cli.commands.features import tables, definitions, online, values, skew, lineage  # isort: skip - order of --help
 from mlops_cli.commands.features.group import app
 
-__all__ = ["app", "definitions", "online", "skew", "tables", "values"]
+__all__ = ["app", "definitions", "lineage", "online", "skew", "tables", "values"]
