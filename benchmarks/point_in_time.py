@@ -8,6 +8,7 @@ each in a process of its own; the memory is that of the join, over what the proc
 
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ STORES = {
 }
 FEATURES = [f"f{n}" for n in range(13)]
 MONTHS = 12
+ROUNDS = 5
 
 
 def write(folder: Path, rows: int) -> None:
@@ -87,6 +89,13 @@ def join(folder: Path, kind: str) -> None:
     print(json.dumps([seconds, memory, len(found), round(total, 3), kept]))
 
 
+def measure(folder: str, kind: str) -> list[float]:
+    """Join in a process of its own and return what it printed."""
+    command = [sys.executable, __file__, "join", folder, kind]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return list(json.loads(answer.splitlines()[-1]))
+
+
 def main() -> None:
     if sys.argv[1:2] == ["join"]:
         join(Path(sys.argv[2]), sys.argv[3])
@@ -94,16 +103,16 @@ def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_200_000
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch), rows)
-        figures = {}
-        for kind in STORES:
-            command = [sys.executable, __file__, "join", scratch, kind]
-            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
-            figures[kind] = json.loads(answer.splitlines()[-1])
-    print(f"{'store':<8} {'seconds':>8} {'MiB':>7} {'rows':>10} order kept")
-    for kind, (seconds, memory, count, _, kept) in figures.items():
+        rounds = [{kind: measure(scratch, kind) for kind in STORES} for _ in range(ROUNDS)]
+    print(f"{'store':<8} {'seconds':>8} {'MiB':>7} {'rows':>10} order kept (median of {ROUNDS})")
+    middle: dict[str, tuple[float, float]] = {}
+    for kind in STORES:
+        seconds, memory = (statistics.median(each[kind][n] for each in rounds) for n in (0, 1))
+        middle[kind] = (seconds, memory)
+        _, _, count, _, kept = rounds[0][kind]
         print(f"{kind:<8} {seconds:>8.2f} {memory:>7,.0f} {count:>10,} {kept}")
-    assert figures["ours"][2:4] == figures["duckdb"][2:4], "the two disagree"
-    ratios = [figures["ours"][n] / figures["duckdb"][n] for n in (0, 1)]
+    assert all(each["ours"][2:4] == each["duckdb"][2:4] for each in rounds), "the two disagree"
+    ratios = [middle["ours"][n] / middle["duckdb"][n] for n in (0, 1)]
     print(f"ours / duckdb: time {ratios[0]:.2f}, memory {ratios[1]:.2f}")
 
 

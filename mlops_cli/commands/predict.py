@@ -24,7 +24,10 @@ def predict(
     session: Session,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name in config.yaml.")],
     entities: Annotated[
-        list[str] | None, typer.Argument(metavar="[ENTITY]...", help="Ids, as PT000123.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ENTITY]...", help="Ids, as PT000123, or patient_id=PT1,hospital_id=H2."
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="What each feature contributed.")

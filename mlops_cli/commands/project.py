@@ -1,13 +1,16 @@
 """`mlops init` and `mlops status`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlops_cli.commands.session import Answer, Session, command
 from mlops_cli.commands.views import age, table
 from mlops_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mlops_cli.services.models import ModelState
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +59,7 @@ def status(
             state.champion,
             f"{state.challenger} waits for approval" if state.waiting else state.challenger,
             f"{state.drift}, {age(state.drift_age)} ago" if state.drift else "never checked",
-            f"{age(state.features_age)} ago" if state.features_age else "never",
+            _freshness(state),
         )
         for state in states
     ]
@@ -67,3 +70,10 @@ def status(
         lambda: [table(session.config.project, columns, rows), *late],
         ExitCode.STALE if overdue else ExitCode.OK,
     )
+
+
+def _freshness(state: "ModelState") -> str:
+    """Say how old the newest value online is, and where that is not known when it was written."""
+    if state.features_age is None:
+        return "never"
+    return f"{age(state.data_age)} old" if state.data_age else f"{age(state.features_age)} ago"

@@ -9,6 +9,7 @@ from mlops_cli.config.section import Section
 from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Number
 
 FeatureType = Literal["int", "float", "bool", "category"]
+MissingPolicy = Literal["use", "impute", "refuse"]
 
 
 class FeatureConfig(Section):
@@ -29,7 +30,16 @@ class FeatureConfig(Section):
     required: bool = Field(
         False, description="true: a missing value is a finding of `features validate`"
     )
-
+    missing: MissingPolicy = Field(
+        "use",
+        description="a missing value, in training and in service. use: the model learns what it "
+        "means; impute: `fill` takes its place; refuse: no training row and no answer without it",
+    )
+    fill: Number | str | None = Field(
+        None,
+        description="what takes the place of a missing value under `missing: impute`; default: the "
+        "median, or the most frequent word, of the training rows",
+    )
     expression: str | None = Field(
         None, description="under `derived`: computed from the other features, as weight / height**2"
     )
@@ -44,6 +54,18 @@ class FeatureConfig(Section):
             self.type in {"category", "bool"} or self.range[0] > self.range[1]
         ):
             raise ValueError("range is [lowest, highest] and belongs to type int or float")
+        return self
+
+    @model_validator(mode="after")
+    def _fill_fits(self) -> Self:
+        if self.fill is None:
+            return self
+        if self.missing != "impute":
+            raise ValueError("fill belongs to missing: impute")
+        if self.type == "category" and self.fill not in self.categories:
+            raise ValueError(f"fill is one of the categories: {', '.join(self.categories)}")
+        if self.type != "category" and isinstance(self.fill, str):
+            raise ValueError(f"fill {self.fill!r} is not a number; true and false are 1 and 0")
         return self
 
 

@@ -87,6 +87,12 @@ class ModelConfig(Section):
         return tuple(dict.fromkeys([self.entity, *named]))
 
     @property
+    def entity_views(self) -> set[str]:
+        """The views that say whether the entity is known: a known hospital is no known patient."""
+        own = {view for view in self.feature_views if self.entity in self.view_keys(view)}
+        return own or set(self.feature_views)
+
+    @property
     def inputs(self) -> dict[str, FeatureConfig]:
         """The features that the model reads, in order."""
         return {name: spec for name, spec in self.features.items() if spec.input}

@@ -20,6 +20,9 @@ class FeatureStoreConfig(Section):
     registry: Database = Field(
         "sqlite:///.mlops/feast_registry.db", description="SQLAlchemy URL of Feast's registry"
     )
+    allow_udf: bool = Field(
+        False, description="true: run the code (UDFs) that views of Feast's registry bring along"
+    )
     online_store: dict[str, Any] = Field(
         default_factory=lambda: {"type": "sqlite"}, description="Feast's own online_store section"
     )

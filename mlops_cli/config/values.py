@@ -49,7 +49,15 @@ def locate(value: str, info: ValidationInfo) -> str:
     Other URLs (PostgreSQL, S3, an MLflow server) stay as they are. Cron starts commands
     in another folder, so nothing may depend on the working directory.
     """
-    root = Path((info.context or {}).get("root", "."))
+    return located(value, Path((info.context or {}).get("root", ".")))
+
+
+def located(value: str, root: Path) -> str:
+    """Make a relative path or SQLite URL relative to a folder.
+
+    >>> located("sqlite:///logs.db", Path("/srv")), located("s3://bucket/a", Path("/srv"))
+    ('sqlite:////srv/logs.db', 's3://bucket/a')
+    """
     if match := _SQLITE_FILE.fullmatch(value):
         return match["prefix"] + str((root / match["file"]).absolute())
     return value if "://" in value else str((root / value).absolute())

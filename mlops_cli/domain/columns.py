@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.derived import evaluate
+from mlops_cli.domain.missing import filled
 from mlops_cli.errors import InputError
 
 _FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
@@ -150,6 +151,8 @@ def encode(frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> NDArra
     """Return the matrix that XGBoost reads, shape (rows, input features).
 
     A category is the position of its word in the configured list; an unknown word is missing.
+    Missing values that are to be imputed are filled here, and nowhere before: logs, explanations
+    and drift checks see them missing.
 
     >>> encode(pd.DataFrame({"sex": ["m", "f", None]}),
     ...        {"sex": FeatureConfig(type="category", categories=("f", "m"))}).ravel()
@@ -160,9 +163,10 @@ def encode(frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> NDArra
     for position, (name, spec) in enumerate(inputs.items()):
         if spec.type == "category":
             codes = pd.Index(spec.categories).get_indexer(pd.Index(frame[name].astype(object)))
-            matrix[:, position] = np.where(codes < 0, np.nan, codes)
+            values = np.where(codes < 0, np.nan, codes)
         else:
-            matrix[:, position] = pd.to_numeric(frame[name]).astype(float)
+            values = pd.to_numeric(frame[name]).to_numpy(dtype=float)
+        matrix[:, position] = filled(values, spec)
     return matrix
 
 

@@ -19,6 +19,8 @@ class Contract(Section):
     model: str
     task: Task
     entity: str
+    keys: tuple[str, ...]
+    """The columns that identify a row, the entity first."""
     label: str
     features: dict[str, FeatureConfig]
     threshold: float
@@ -35,6 +37,7 @@ class Contract(Section):
             model=name,
             task=model.task,
             entity=model.entity,
+            keys=model.keys,
             label=model.labels.column,
             features=model.features,
             threshold=model.threshold,

@@ -11,13 +11,13 @@ MIN_ROWS = 20
 
 
 def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.DataFrame:
-    """Return entity (text), time (UTC) and label (float64) of each row, or say what is wrong.
+    """Return the keys (text), time (UTC) and label (float64) of each row, or say what is wrong.
 
     Raises:
-        InputError: A column, an entity or a time is missing, there are too few rows, a label is
+        InputError: A column, an id or a time is missing, there are too few rows, a label is
             missing or not 0 or 1, or there is only one class.
     """
-    wanted = [model.entity, model.labels.timestamp, model.labels.column]
+    wanted = [*model.keys, model.labels.timestamp, model.labels.column]
     for name in wanted:
         if name not in frame.columns:
             found = ", ".join(map(str, frame.columns[:20]))
@@ -32,9 +32,9 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
         )
     if model.task == "classification":
         _check_classes(values, source, model.labels.column)
-    ids = entities(frame[model.entity], source)
+    ids = [entities(frame[key], source) for key in model.keys]
     moments = times(frame[model.labels.timestamp], source)
-    return pd.DataFrame(dict(zip(wanted, (ids, moments, values), strict=True)))
+    return pd.DataFrame(dict(zip(wanted, (*ids, moments, values), strict=True)))
 
 
 def _check_classes(values: pd.Series, source: str, column: str) -> None:

@@ -57,14 +57,16 @@ def last_known(
     available = events if created is None else np.maximum(events, created)
     line, wanted = _packed(codes, available, label_codes, label_times)
     if created is None:
-        timeline = best = np.argsort(line, kind="stable")
+        timeline, line = _in_order(line)
+        best = timeline
     else:
         best_first = _best_last(codes, events, created)
         rank = np.empty(len(codes), dtype=np.int64)
         rank[best_first] = np.arange(len(codes))
-        timeline = best_first[np.argsort(line[best_first], kind="stable")]
+        order, line = _in_order(line[best_first])
+        timeline = best_first[order]
         best = best_first[np.maximum.accumulate(rank[timeline])]
-    position = _last_at_or_before(line[timeline], wanted)
+    position = _last_at_or_before(line, wanted)
     found = (position >= 0) & (label_codes >= 0)
     found &= codes[timeline[position]] == label_codes
     rows = np.where(found, best[position], -1)
@@ -96,9 +98,9 @@ def _best_last(codes: Rows, events: Rows, created: Rows | None) -> Rows:
     """Return the order by entity, then event time, then created time, then row."""
     line = _packed(codes, events)[0]
     if created is None:
-        return np.argsort(line, kind="stable")
-    by_created = np.argsort(created, kind="stable")
-    return by_created[np.argsort(line[by_created], kind="stable")]
+        return _in_order(line)[0]
+    by_created = _in_order(created - created.min(initial=0))[0]
+    return by_created[_in_order(line[by_created])[0]]
 
 
 def _packed(
@@ -113,17 +115,21 @@ def _packed(
     if not len(codes):
         return none, none
     first, last = int(times.min()), int(times.max())
-    unit = max(int(np.gcd.reduce(times - first)), 1)
+    slots = times - first
+    unit = max(int(np.gcd.reduce(slots)), 1)
     entities = int(codes.max()) + 2
     if ((last - first) // unit + 2) * entities < _LARGEST:
-        size, slots = (last - first) // unit + 2, (times - first) // unit + 1
+        size = (last - first) // unit + 2
+        slots //= unit
+        slots += 1
         asked = none if label_times is None else (label_times - first) // unit + 1
     else:
         distinct, ranks = np.unique(times, return_inverse=True)
         size, slots = len(distinct) + 1, ranks + 1
         asked = none if label_times is None else np.searchsorted(distinct, label_times, "right")
     wanted = none if label_codes is None else label_codes * size + np.clip(asked, 0, size - 1)
-    return codes * size + slots, wanted
+    slots += codes * size
+    return slots, wanted
 
 
 def _last_at_or_before(line: Rows, wanted: Rows) -> Rows:
@@ -131,7 +137,30 @@ def _last_at_or_before(line: Rows, wanted: Rows) -> Rows:
 
     The wanted values are looked up in their order: the search then stays in the processor's cache.
     """
-    order = np.argsort(wanted, kind="stable")
+    order, ascending = _in_order(wanted)
     position = np.empty(len(wanted), dtype=np.int64)
-    position[order] = np.searchsorted(line, wanted[order], side="right") - 1
+    position[order] = np.searchsorted(line, ascending, side="right") - 1
     return position
+
+
+def _in_order(numbers: Rows) -> tuple[Rows, Rows]:
+    """Return the stable order of the numbers, and the numbers in that order.
+
+    Where a number leaves room for its position, both are sorted as one integer: a plain sort of
+    integers is about ten times as fast as an argsort.
+
+    >>> order, numbers = _in_order(np.array([5, -1, 5]))
+    >>> order.tolist(), numbers.tolist()
+    ([1, 0, 2], [-1, 5, 5])
+    """
+    bits = (len(numbers) - 1).bit_length() if len(numbers) else 0
+    largest = max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
+    if largest.bit_length() + bits > 63:
+        order = np.argsort(numbers, kind="stable")
+        return order, numbers[order]
+    both = numbers << bits
+    both |= np.arange(len(numbers))
+    both.sort()
+    order = both & (2**bits - 1)
+    both >>= bits
+    return order, both

@@ -12,6 +12,8 @@ from mlops_cli.backends import estimator, files, registry, tables
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import drift
 from mlops_cli.domain.columns import times, typed
+from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.keys import read_key
 from mlops_cli.domain.records import Event, LoggedPrediction
 from mlops_cli.domain.results import DriftCheck
 from mlops_cli.errors import InputError, NotFoundError
@@ -114,20 +116,27 @@ def _from_log(config: Config, name: str, stored: estimator.StoredModel, days: fl
     end = datetime.now(UTC)
     start = end - timedelta(days=days)
     features = stored.contract.features
-    rows = _one_a_subject(tables.window(config, name, start, end), set(features))
+    rows = _one_an_entity(tables.window(config, name, start, end), stored.contract)
     window = Window(start, end, len(rows), "inference log")
     records = pd.DataFrame([dict(row.features) for row in rows], columns=list(features))
     labels = _arrived(config.models[name], start, end)
     return _Current(typed(records, features, "inference log"), labels, window)
 
 
-def _one_a_subject(rows: list[LoggedPrediction], features: set[str]) -> list[LoggedPrediction]:
+def _one_an_entity(rows: list[LoggedPrediction], contract: Contract) -> list[LoggedPrediction]:
     """Keep the newest row of each entity: the same patient every day is one patient.
 
     Rows of an earlier version that lack a feature of this one say nothing about it.
     """
-    whole = [row for row in rows if features <= set(row.features)]
-    return list({row.entity or row.prediction_id: row for row in whole}.values())
+    whole = [row for row in rows if set(contract.features) <= set(row.features)]
+    return list({_entity(row, contract): row for row in whole}.values())
+
+
+def _entity(row: LoggedPrediction, contract: Contract) -> str:
+    """Return whose row it is; a row of a file without ids stands for itself."""
+    if row.entity is None:
+        return row.prediction_id
+    return read_key(row.entity, contract.keys)[contract.entity]
 
 
 def _arrived(

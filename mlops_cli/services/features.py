@@ -10,6 +10,7 @@ from mlops_cli.backends import feature_store, files, tables
 from mlops_cli.backends.feature_store import Change
 from mlops_cli.config import Config, FeatureViewConfig, ModelConfig
 from mlops_cli.domain.columns import json_value, typed
+from mlops_cli.domain.keys import read_key
 from mlops_cli.errors import InputError, NotFoundError
 
 
@@ -110,14 +111,15 @@ def get(config: Config, name: str, entity: str, at: datetime | None = None) -> E
     holds for a label of that time.
     """
     model = config.models[name]
+    key = read_key(entity, model.keys)
     if at is None:
-        (row,) = feature_store.online(config, model, [entity])
+        (row,) = feature_store.online(config, model, [key])
         place, hint = "in the online store", "run `mlops features materialize` if it is new"
     else:
-        row = feature_store.as_of(config, model, entity, at)
+        row = feature_store.as_of(config, model, key, at)
         place, hint = f"known at {at:%Y-%m-%d %H:%M:%S}", "the sources have no earlier row of it"
     if row is None:
-        raise NotFoundError(f"no {model.entity} {entity!r} {place}", hint)
+        raise NotFoundError(f"no {' and '.join(key)} {entity!r} {place}", hint)
     now = at or datetime.now(UTC)
     found = {}
     for feature, online in row.items():

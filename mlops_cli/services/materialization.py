@@ -29,6 +29,9 @@ def materialize(
         raise InputError(f"{at:%Y-%m-%d %H:%M:%S} is in the future: nobody knows those values yet")
     with files.lock(config.state, "features"):
         views = feature_store.materialize(config, at or now, full, say)
-        stamps = {name: view.until.isoformat() for name, view in views.items()}
-        tables.append(config, "features.materialized", details={"views": stamps})
+        details = {
+            "views": {name: view.until.isoformat() for name, view in views.items()},
+            "newest": {n: view.newest.isoformat() for n, view in views.items() if view.newest},
+        }
+        tables.append(config, "features.materialized", details=details)
     return views

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from mlops_cli.backends import registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION
-from mlops_cli.config import Config
+from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.records import Event
 
 GOVERNANCE = (
@@ -64,6 +64,8 @@ class ModelState:
     drift_age: timedelta | None
     features_age: timedelta | None
     """Time since the features were last materialized."""
+    data_age: timedelta | None
+    """Age of the newest value online, in the view that is furthest behind."""
     overdue: tuple[str, ...]
     """The jobs that have not run for longer than they may."""
 
@@ -140,6 +142,7 @@ def status(config: Config, max_age: timedelta | None) -> list[ModelState]:
                 drift=_verdict(checks[-1]) if checks else None,
                 drift_age=drift_age,
                 features_age=features_age,
+                data_age=_data_age(config.models[name], materialized, now),
                 overdue=tuple(late if CHAMPION in held else ()),
             )
         )
@@ -148,6 +151,12 @@ def status(config: Config, max_age: timedelta | None) -> list[ModelState]:
 
 def _age(events: list[Event], now: datetime) -> timedelta | None:
     return now - datetime.fromisoformat(events[-1].time) if events else None
+
+
+def _data_age(model: ModelConfig, materialized: list[Event], now: datetime) -> timedelta | None:
+    newest = materialized[-1].details.get("newest", {}) if materialized else {}
+    known = [datetime.fromisoformat(newest[v]) for v in model.feature_views if v in newest]
+    return now - min(known) if known else None
 
 
 def _verdict(event: Event) -> str:

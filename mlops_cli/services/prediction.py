@@ -14,6 +14,8 @@ from mlops_cli.backends.registry import Version
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.columns import json_value, typed, word
 from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.keys import key_text, read_key
+from mlops_cli.domain.missing import refused
 from mlops_cli.domain.records import LoggedPrediction
 from mlops_cli.domain.results import Contribution, Prediction
 from mlops_cli.errors import InputError, NotFoundError, StaleError
@@ -50,6 +52,7 @@ def predict(
 
     Raises:
         NotFoundError: There is no champion, or the online store does not know an entity.
+        InputError: A value is missing that the model does not answer without.
         StaleError: With `strict`, a feature is older than its view's ttl.
     """
     model = config.models[name]
@@ -60,6 +63,7 @@ def predict(
     if strict:
         _refuse_expired(rows)
     frame = typed(pd.DataFrame([row.values for row in rows]), stored.contract.features, "online")
+    _refuse_gaps(frame, stored.contract, [str(row.entity) for row in rows])
     scores = stored.predict(frame)
     records: list[Row] = [dict(row) for row in frame.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
@@ -77,8 +81,8 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     for a classification `probability` and `band`. It is written whole or not at all.
 
     Raises:
-        InputError: A feature column is missing, a cell is not of its feature's type, or the output
-            is of an unknown kind.
+        InputError: A feature column is missing, a cell is not of its feature's type, a value is
+            missing that the model does not answer without, or the output is of an unknown kind.
     """
     files.check_format(output)
     frame = files.read_table(source)
@@ -87,10 +91,10 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     version = registry.champion(config, name)
     stored = estimator.load(*registry.files_of(config, version))
     features = typed(frame, stored.contract.features, str(source))
+    _refuse_gaps(features, stored.contract, [f"{source}, row {n + 1}" for n in range(len(frame))])
     scores = stored.predict(features)
     now = datetime.now(UTC)
-    entity = stored.contract.entity
-    entities = frame[entity].map(word) if entity in frame else [None] * len(frame)
+    entities = _entities(frame, stored.contract)
     records: list[Row] = [dict(row) for row in features.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
         _prediction(version, stored.contract, _Online(who, row, None, ()), float(score), now)
@@ -112,18 +116,30 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     return BatchResult(name, version.number, len(frame), str(output))
 
 
+def _entities(frame: pd.DataFrame, contract: Contract) -> list[str | None]:
+    """Return the key of each row of a file, None where it has none."""
+    if not set(contract.keys) <= set(frame.columns):
+        return [None] * len(frame)
+    ids = zip(*(frame[key].map(word) for key in contract.keys), strict=True)
+    return [
+        None if None in row else key_text(dict(zip(contract.keys, row, strict=True))) for row in ids
+    ]
+
+
 def _known(
     config: Config, model: ModelConfig, entities: Sequence[str]
 ) -> list[tuple[str, dict[str, feature_store.OnlineValue]]]:
     """Return what the online store knows of each entity; all must be known."""
-    found = feature_store.online(config, model, entities)
-    if unknown := [who for who, row in zip(entities, found, strict=True) if row is None]:
+    keys = [read_key(text, model.keys) for text in entities]
+    found = feature_store.online(config, model, keys)
+    named = [key_text(key) for key in keys]
+    if unknown := [who for who, row in zip(named, found, strict=True) if row is None]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise NotFoundError(
-            f"no {model.entity} {unknown[0]!r}{more} in the online store",
+            f"no {' and '.join(model.keys)} {unknown[0]!r}{more} in the online store",
             "run `mlops features materialize` if it is new",
         )
-    return [(who, row) for who, row in zip(entities, found, strict=True) if row is not None]
+    return [(who, row) for who, row in zip(named, found, strict=True) if row is not None]
 
 
 def _read(
@@ -152,6 +168,16 @@ def _refuse_expired(rows: Sequence[_Online]) -> None:
                 f"{row.entity}: {row.expired[0]!r}{more} older than the ttl of the view",
                 "run `mlops features materialize`, or leave out --strict to treat it as missing",
             )
+
+
+def _refuse_gaps(frame: pd.DataFrame, contract: Contract, names: Sequence[str]) -> None:
+    for feature, gaps in refused(frame, contract.features).items():
+        more = f" and {gaps.sum() - 1} more" if gaps.sum() > 1 else ""
+        raise InputError(
+            f"{names[int(gaps.argmax())]}{more}: {feature!r} is missing or expired, and "
+            f"{contract.model} does not answer without it",
+            f"its policy is `missing: refuse`; `mlops features get {contract.model} ID` shows it",
+        )
 
 
 def _prediction(

@@ -16,6 +16,8 @@ from mlops_cli.config import load_config
 from mlops_cli.errors import InputError
 
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType  # isort: skip
+from feast.on_demand_feature_view import OnDemandFeatureView  # isort: skip
+from feast.transformation.python_transformation import PythonTransformation  # isort: skip
 from feast.types import Float64, Int64, String  # isort: skip
 
 OURS = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
@@ -321,7 +323,8 @@ def feast_repo(folder: Path, offline: str = "", key: ValueType = ValueType.STRIN
     )  # fmt: skip
     plain = FeatureStore(
         config=RepoConfig(
-            project="theirs", provider="local", registry="data/registry.db", repo_path=repo,
+            project="theirs", provider="local", registry=str(repo / "data/registry.db"),
+            repo_path=repo,
             online_store={"type": "sqlite", "path": "data/online.db"},
             entity_key_serialization_version=3,
         )
@@ -353,7 +356,9 @@ def test_a_repository_serves_its_values(tmp_path: Path, key: ValueType) -> None:
     config = load_config(config_for(tmp_path))
     assert feature_store.apply(config) == ["vitals"]
     feature_store.materialize(config, day(30))
-    known, unknown = feature_store.online(config, config.models["heart"], ["2", "9"])
+    known, unknown = feature_store.online(
+        config, config.models["heart"], [{"who": "2"}, {"who": "9"}]
+    )
     assert unknown is None
     assert (known["pulse"].value, known["pulse"].event_time) == (71, day(5))
 
@@ -362,7 +367,7 @@ def test_an_id_that_is_no_number_is_unknown_to_a_repository_with_numbers(tmp_pat
     feast_repo(tmp_path, key=ValueType.INT64)
     config = load_config(config_for(tmp_path))
     feature_store.materialize(config, day(30))
-    found = feature_store.online(config, config.models["heart"], ["PT1", "1"])
+    found = feature_store.online(config, config.models["heart"], [{"who": "PT1"}, {"who": "1"}])
     assert [row is None for row in found] == [True, False]
 
 
@@ -614,3 +619,45 @@ def test_a_folder_of_files_is_read_without_what_is_hidden(tmp_path: Path) -> Non
     made = open_store(tmp_path)
     define(made, tmp_path / "vitals")
     assert pulses(made, ("a", day(9)), ("a", day(15)), ("a", day(200))) == [None, 1, 2]
+
+
+SOURCE = """
+def double_pulse(inputs):
+    return {"double": [2 * value for value in inputs["pulse"]]}
+"""
+
+
+def double_pulse(inputs: dict) -> dict:
+    """Stand for code that somebody has put into a registry."""
+    return {"double": [2 * value for value in inputs["pulse"]]}
+
+
+@pytest.mark.parametrize(
+    "registry", ["data/registry.db", "{registry_type: sql, path: 'sqlite:///data/registry.sqlite'}"]
+)
+def test_code_of_a_registry_is_run_only_if_allowed(
+    tmp_path: Path, mlops: Mlops, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = feast_repo(tmp_path)
+    settings = repo / "feature_store.yaml"
+    settings.write_text(settings.read_text().replace("data/registry.db", registry))
+    monkeypatch.chdir(repo)  # where Feast's own command is run
+    theirs = FeatureStore(repo_path=str(repo))
+    define(theirs, repo / "data" / "vitals.parquet", ttl=timedelta(days=3))
+    code = PythonTransformation(udf=double_pulse, udf_string=SOURCE)
+    view = OnDemandFeatureView(
+        name="double_pulse",
+        sources=[theirs.get_feature_view("vitals")],
+        schema=[Field(name="double", dtype=Float64)],
+        feature_transformation=code,
+        mode="python",
+    )
+    theirs.apply([view])
+    path = config_for(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run = mlops("features", "apply", "--config", path, "--json")
+    assert run.code == 2
+    assert "'double_pulse'" in run.error["message"]
+    assert "allow_udf" in run.error["hint"]
+    path.write_text(path.read_text().replace("{repo: repo", "{allow_udf: true, repo: repo"))
+    assert mlops("features", "apply", "--config", path, "--json").code == 0

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from running import Mlops
 
+from mlops_cli.backends import feature_store
+from mlops_cli.config import load_config
+
 VIEW = "{{source: {name}.parquet, ttl: {ttl}, features: {{{features}}}}}"
 CONFIG = """\
 project: planned
@@ -95,14 +98,22 @@ def test_what_would_be_gone_needs_yes(
     assert plan(mlops) == []
 
 
-def test_four_at_once_lose_nothing(folder: Path, mlops: Mlops) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a registry that does not exist yet, on a real server where it is PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/shared.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def test_four_at_once_lose_nothing(folder: Path, mlops: Mlops, registry: str) -> None:
     """Four projects in one registry, applied by four processes at the same time."""
     children = []
     for number in range(4):
         views = f"      v{number}: {VIEW.format(name='x', ttl='5d', features='a: {type: int}')}"
         text = CONFIG.format(entity="who", views=views).replace("planned", f"project{number}")
-        registry = f"feature_store: {{registry: 'sqlite:///{folder}/shared.db'}}\n"
-        (folder / f"config{number}.yaml").write_text(text + registry + f"state: state{number}\n")
+        more = f"feature_store: {{registry: '{registry}'}}\nstate: state{number}\n"
+        (folder / f"config{number}.yaml").write_text(text + more)
         command = ["features", "apply", "--config", f"config{number}.yaml"]
         children.append(
             subprocess.Popen(
@@ -113,3 +124,34 @@ def test_four_at_once_lose_nothing(folder: Path, mlops: Mlops) -> None:
     for number in range(4):
         listed = mlops("features", "list", "--json", "--config", f"config{number}.yaml")
         assert [view["registered"] for view in listed.data["views"]] == [True]
+
+
+def test_a_reader_never_meets_an_empty_registry(folder: Path, mlops: Mlops, registry: str) -> None:
+    """One process changes a view again and again, another reads meanwhile."""
+    shared = f"feature_store: {{registry: '{registry}'}}\n"
+    texts = []
+    for days in ("5d", "6d"):
+        write(folder, ttl=days, vitals="pulse: {type: int}", lab="sugar: {type: float}")
+        texts.append((folder / "config.yaml").read_text() + shared)
+    (folder / "config.yaml").write_text(texts[0])
+    assert mlops("features", "apply").code == 0
+    config = load_config(folder / "config.yaml")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, *texts], cwd=folder)
+    seen, reads = set(), 0
+    while writer.poll() is None:
+        seen.add(tuple(feature_store.views(config)))
+        reads += 1
+    assert writer.returncode == 0
+    assert seen == {("lab", "vitals")}
+    assert reads > 20
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from mlops_cli.backends import feature_store
+from mlops_cli.config import load_config
+for turn in range(30):
+    Path("other.yaml").write_text(sys.argv[1 + turn % 2])
+    feature_store.apply(load_config(Path("other.yaml")))
+"""

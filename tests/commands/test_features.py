@@ -704,3 +704,18 @@ def test_failures_of_several_models_are_an_error_in_json(
     run = mlops("features", "validate", "--json")
     assert (run.code, run.json["status"], run.error["code"]) == (6, "error", "not_found")
     assert run.error["message"].startswith("heart_disease: no file")
+
+
+def test_status_tells_how_old_the_newest_value_online_is(filled: Path, mlops: Mlops) -> None:
+    def told() -> tuple[float | None, str]:
+        (state,) = mlops("status", "--json").data["models"]
+        return state["data_age"], mlops("status").out
+
+    assert told()[0] is None
+    assert "never" in told()[1].splitlines()[-2]
+    for command in ("apply", "materialize"):
+        assert mlops("features", command).code == 0
+    newest = min(stored(table)["event_timestamp"].max() for table in ("base", "lab"))
+    seconds, shown = told()
+    assert seconds == pytest.approx((pd.Timestamp.now("UTC") - newest).total_seconds(), abs=60)
+    assert " d old" in shown

@@ -1,5 +1,6 @@
 """What was known of one entity at a time, from the sources themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from feast import FeatureStore
 
 from mlops_cli.backends.feature_store.connection import speaking
 from mlops_cli.backends.feature_store.keys import entity_codes
-from mlops_cli.backends.feature_store.online import OnlineValue
+from mlops_cli.backends.feature_store.online import OnlineValue, known
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.point_in_time import last_known
@@ -25,7 +26,7 @@ class _Row:
 
 
 def as_of(
-    config: Config, model: ModelConfig, entity: str, at: datetime
+    config: Config, model: ModelConfig, key: Mapping[str, str], at: datetime
 ) -> dict[str, OnlineValue] | None:
     """Return the last values known at a time, however old, or None where there were none.
 
@@ -35,22 +36,26 @@ def as_of(
     values: dict[str, OnlineValue] = {}
     with speaking(config) as store:
         for name, view in model.feature_views.items():
-            row = _row(store, name, list(view.features), entity, at)
+            row = _row(store, name, list(view.features), key, at)
             values |= {
                 feature: OnlineValue(row.values.get(feature), row.event_time, name)
                 for feature in view.features
             }
-    return values if any(value.event_time for value in values.values()) else None
+    return values if known(model, values) else None
 
 
-def _row(store: FeatureStore, name: str, features: list[str], entity: str, at: datetime) -> _Row:
+def _row(
+    store: FeatureStore, name: str, features: list[str], key: Mapping[str, str], at: datetime
+) -> _Row:
     """Return one view's row that was known at the time."""
     view = store.get_feature_view(name)
     source = view.batch_source
-    (key,) = [column.name for column in view.entity_columns]
+    keys = [column.name for column in view.entity_columns]
     stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
-    table = read(store.config, source, [key, *features], stamps)
-    codes, asked = entity_codes([table[key]], [pa.array([entity])])
+    table = read(store.config, source, [*keys, *features], stamps)
+    codes, asked = entity_codes(
+        [table[name] for name in keys], [pa.array([key[name]]) for name in keys]
+    )
     events, timed = microseconds(table[stamps[0]])
     created = microseconds(table[stamps[1]])[0] if stamps[1:] else None
     moment = np.array([round(at.timestamp() * 1_000_000)])

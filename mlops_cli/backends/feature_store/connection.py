@@ -14,9 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.config.masking import mask_text
+from mlops_cli.config.values import located
 from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError, first_line
 
 _OFFLINE_STORE = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
+_CODE = {"user_defined_function", "feature_transformation"}
 _APPLY = "run `mlops features apply`, then `mlops features materialize`"
 
 
@@ -26,7 +28,10 @@ def speaking(config: Config) -> Iterator[FeatureStore]:
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            yield _open(config)
+            store = _open(config)
+            if not config.feature_store.allow_udf:
+                _refuse_code(store)
+            yield store
     except MlopsError:
         raise
     except FeastObjectNotFoundException as error:
@@ -89,10 +94,31 @@ def _open_repo(repo: str) -> FeatureStore:
                 f"{path}: the offline store 'ray' ignores ttl and breaks ties at random",
                 "use file, duckdb, postgres or spark",
             )
-        return FeatureStore(config=RepoConfig(**raw, repo_path=Path(repo)))
+        registry = raw.get("registry")
+        if isinstance(registry, dict) and registry.get("path"):
+            registry["path"] = located(str(registry["path"]), Path(repo))
+        return FeatureStore(repo_path=repo, config=RepoConfig(**raw, repo_path=Path(repo)))
     except (FeastError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ConfigError(f"{path} is not a configuration of Feast: {reason}") from error
+
+
+def _refuse_code(store: FeatureStore) -> None:
+    """Refuse a registry whose views bring code: Feast would run it as soon as it reads them.
+
+    Raises:
+        ConfigError: A view has a transformation.
+    """
+    store.refresh_registry()  # a file registry is empty before
+    registry = store.registry.proto()  # what is stored, before anything is made of it
+    for kind in ("feature_views", "on_demand_feature_views", "stream_feature_views"):
+        for view in getattr(registry, kind):
+            fields = {field.name for field, _ in view.spec.ListFields()}
+            if view.spec.project in {"", store.project} and fields & _CODE:
+                raise ConfigError(
+                    f"view {view.spec.name!r} of Feast's registry brings code of its own (a UDF)",
+                    "`derived` in config.yaml needs no code; feature_store.allow_udf: true runs it",
+                )
 
 
 def references(model: ModelConfig) -> list[str]:

@@ -65,11 +65,11 @@ def apply(config: Config) -> list[str]:
 def _wanted(config: Config) -> _Wanted:
     wanted = _Wanted({}, {}, {})
     for model_name, model in config.models.items():
-        entity = wanted.entities.setdefault(
-            model.entity, Entity(name=model.entity, value_type=ValueType.STRING)
-        )
+        for key in model.keys:
+            wanted.entities.setdefault(key, Entity(name=key, value_type=ValueType.STRING))
         for name, view in model.feature_views.items():
-            wanted.views.setdefault(name, _view(name, view, entity))
+            keys = [wanted.entities[key] for key in model.view_keys(name)]
+            wanted.views.setdefault(name, _view(name, view, keys))
         used = [wanted.views[name] for name in model.feature_views]
         wanted.services[model_name] = FeatureService(name=model_name, features=used)
     return wanted
@@ -122,16 +122,16 @@ def _differences(old: FeatureView, new: FeatureView) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _view(name: str, view: FeatureViewConfig, entity: Entity) -> FeatureView:
+def _view(name: str, view: FeatureViewConfig, keys: list[Entity]) -> FeatureView:
     fields = [
         Field(name=feature, dtype=_TYPES[spec.type], description=spec.description)
         for feature, spec in view.features.items()
     ]
     return FeatureView(
         name=name,
-        entities=[entity],
+        entities=keys,
         ttl=view.ttl or timedelta(0),
-        schema=[Field(name=entity.join_key, dtype=String), *fields],
+        schema=[*(Field(name=key.join_key, dtype=String) for key in keys), *fields],
         description=view.description,
         source=FileSource(
             name=name,

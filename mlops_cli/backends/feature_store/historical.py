@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlops_cli.backends.feature_store.connection import references, speaking
-from mlops_cli.backends.feature_store.offline_store import TableJob
+from mlops_cli.backends.feature_store.offline_store import JoinJob
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import UnavailableError
@@ -27,9 +27,9 @@ def historical(config: Config, model: ModelConfig, labels: pd.DataFrame) -> Know
     Args:
         config: The project.
         model: Whose features.
-        labels: Columns: the entity and the time of each row.
+        labels: Columns: the keys and the time of each row.
     """
-    asked = labels[[model.entity, model.labels.timestamp]].rename(
+    asked = labels[[*model.keys, model.labels.timestamp]].rename(
         columns={model.labels.timestamp: "event_timestamp"}
     )
     asked = asked.reset_index(drop=True).assign(mlops_row=range(len(labels)))
@@ -44,7 +44,7 @@ def historical(config: Config, model: ModelConfig, labels: pd.DataFrame) -> Know
             "use an offline store that keeps rows: file, duckdb, postgres or spark",
         )
     found = found.sort_values("mlops_row", ignore_index=True)[list(model.stored)]
-    coverage = job.coverage if isinstance(job, TableJob) else _coverage(model, found)
+    coverage = job.coverage if isinstance(job, JoinJob) else _coverage(model, found)
     return Known(found.set_index(labels.index), tuple(coverage))
 
 

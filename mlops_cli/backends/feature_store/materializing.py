@@ -44,6 +44,8 @@ class Materialized:
     """What a run has brought online in one view."""
 
     until: datetime
+    newest: datetime | None
+    """The latest event time of a value; None where there is none, or Feast does not say."""
     entities: int | None
     """Entities with a value; None where Feast itself has written and does not say."""
     written: int | None
@@ -89,7 +91,7 @@ def _view(
     kind = str(store.config.online_store.type)
     if kind not in WRITERS or not kinds <= set(_ARROW) or not keys <= {String, Int64}:
         store.materialize(_BEGINNING, end, feature_views=[view.name])
-        return Materialized(end, None, None, time.monotonic() - started)
+        return Materialized(end, None, None, None, time.monotonic() - started)
     state = _State(config, store, view)
     if state.until and end < state.until:
         raise InputError(
@@ -110,7 +112,8 @@ def _view(
         WRITERS[kind](store, view, fresh, report)
     store.registry.apply_materialization(view, store.config.project, state.until or _BEGINNING, end)
     state.save(digests, end)
-    return Materialized(end, len(digests), changed, time.monotonic() - started)
+    latest = pc.max(rows.table[rows.event]).as_py()
+    return Materialized(end, latest, len(digests), changed, time.monotonic() - started)
 
 
 def _newest(store: FeatureStore, view: FeatureView, end: datetime) -> NewestRows:

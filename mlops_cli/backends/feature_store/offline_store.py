@@ -6,7 +6,6 @@ as `offline_store.type`, `FeatureStore.get_historical_features` works as Feast u
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -20,11 +19,12 @@ from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob,
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from feast.saved_dataset import ValidationReference
 
-from mlops_cli.backends.feature_store.keys import entity_codes, whole
-from mlops_cli.backends.feature_store.sources import MICROSECONDS, microseconds, read, utc
-from mlops_cli.domain.columns import word
-from mlops_cli.domain.point_in_time import LastKnown, last_known, newest
+from mlops_cli.backends.feature_store.joining import Joined, arrow_table, joined, label_keys
+from mlops_cli.backends.feature_store.keys import entity_codes
+from mlops_cli.backends.feature_store.sources import MICROSECONDS, microseconds, read
+from mlops_cli.domain.point_in_time import newest
 from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import InputError
 
@@ -49,7 +49,6 @@ class TableJob(RetrievalJob):
     ) -> None:
         """Keep the function that builds the table."""
         super().__init__()
-        self.coverage: list[ViewCoverage] = []
         self._build = build
         self._metadata = metadata
         self._full_feature_names = full_feature_names
@@ -77,6 +76,45 @@ class TableJob(RetrievalJob):
         return self._metadata
 
 
+class JoinJob(TableJob):
+    """A point-in-time join that is run when its table is asked for."""
+
+    def __init__(self, join: Callable[[], list[Joined]], labels: pd.DataFrame, **more: Any) -> None:
+        """Keep the labels, and the function that finds their features."""
+        super().__init__(self._table, **more)
+        self._join = join
+        self._labels = labels
+        self.coverage: list[ViewCoverage] = []
+
+    def to_df(
+        self, validation_reference: ValidationReference | None = None, timeout: int | None = None
+    ) -> pd.DataFrame:
+        """Return the labels with their features.
+
+        Feast's own way goes through an Arrow table, which costs as much as the join.
+        """
+        if self._on_demand or validation_reference:
+            return super().to_df(validation_reference, timeout)
+        views = self._joined()
+        labels = self._labels.reset_index(drop=True)
+        return pd.concat([labels, *(view.frame() for view in views)], axis=1)
+
+    def _table(self) -> pa.Table:
+        table = arrow_table(self._labels)
+        for view in self._joined():
+            for name, column in view.columns().items():
+                table = table.append_column(name, column)
+        return table
+
+    def _joined(self) -> list[Joined]:
+        views = self._join()
+        for view in views:
+            if taken := set(view.names) & set(self._labels.columns):
+                raise InputError(f"{min(taken)!r} is a feature and a column of the labels")
+        self.coverage = [view.coverage() for view in views]
+        return views
+
+
 class PointInTimeOfflineStore(OfflineStore):
     """Point-in-time joins over Parquet files with pyarrow and numpy."""
 
@@ -96,28 +134,25 @@ class PointInTimeOfflineStore(OfflineStore):
         """Join the features known at each row's time to `entity_df`: same rows, same order."""
         if not isinstance(entity_df, pd.DataFrame):
             raise InputError("training sets need a table of entities and times")
-        time_column = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
+        time = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
         by_created = bool(options.get("filter_by_created_timestamp"))
+        keys = {key for view in feature_views for key in label_keys(view)}
 
-        def build() -> pa.Table:
-            labels = table = _table(entity_df)
-            job.coverage.clear()
-            for view in feature_views:
-                names = _requested(view, feature_refs)
-                columns, coverage = _join(config, view, names, labels, time_column, by_created)
-                job.coverage.append(coverage)
-                for name, column in zip(names, columns, strict=True):
-                    if name in entity_df and not full_feature_names:
-                        raise InputError(f"{name!r} is a feature and a column of the labels")
-                    label = f"{view.projection.name_to_use()}__{name}"
-                    table = table.append_column(label if full_feature_names else name, column)
-            return table
+        def join() -> list[Joined]:
+            labels = arrow_table(entity_df[[*sorted(keys), time]])
+            asked = [(view, _requested(view, feature_refs)) for view in feature_views]
+            return [
+                joined(config, view, names, full_feature_names, labels, time, by_created)
+                for view, names in asked
+            ]
 
-        keys = sorted(set(entity_df.columns) - {time_column})
-        metadata = RetrievalMetadata(feature_refs, keys)
-        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
-        job = TableJob(build, metadata, full_feature_names, on_demand)
-        return job
+        return JoinJob(
+            join,
+            entity_df,
+            metadata=RetrievalMetadata(feature_refs, sorted(set(entity_df.columns) - {time})),
+            full_feature_names=full_feature_names,
+            on_demand=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+        )
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -163,51 +198,6 @@ class PointInTimeOfflineStore(OfflineStore):
         return TableJob(lambda: _between(source(), timestamp_field, start_date, end_date))
 
 
-def _join(
-    config: RepoConfig,
-    view: FeatureView,
-    names: list[str],
-    labels: pa.Table,
-    time_column: str,
-    by_created: bool,
-) -> tuple[list[pa.Array], ViewCoverage]:
-    """Return one column for each feature, aligned with the rows of `labels`."""
-    source = view.batch_source
-    keys = [column.name for column in view.entity_columns]
-    wanted = [view.projection.join_key_map.get(key, key) for key in keys]
-    stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
-    table = read(config, source, [*keys, *names], stamps)
-    codes, label_codes = entity_codes([table[key] for key in keys], [labels[key] for key in wanted])
-    events, timed = microseconds(table[stamps[0]])
-    times, asked = microseconds(utc(labels[time_column]))
-    found = last_known(
-        np.where(timed, codes, -1),
-        events,
-        microseconds(table[stamps[1]])[0] if by_created and stamps[1:] else None,
-        np.where(asked, label_codes, -1),
-        times,
-        view.ttl or None,
-    )
-    taken = pa.array(found.rows, mask=found.rows < 0)
-    with ThreadPoolExecutor() as threads:  # Arrow works without Python's lock
-        columns = list(threads.map(lambda name: whole(table[name]).take(taken), names))
-    return columns, _coverage(view, found, dict(zip(names, columns, strict=True)))
-
-
-def _coverage(view: FeatureView, found: LastKnown, columns: dict[str, pa.Array]) -> ViewCoverage:
-    """Count for how many labels the view had a usable row, and which cells of it were empty."""
-    total, known = len(found.rows), int((found.rows >= 0).sum())
-    expired = int(found.expired.sum())
-    return ViewCoverage(
-        view=view.name,
-        rows=total,
-        known=known,
-        expired=expired,
-        unknown=total - known - expired,
-        missing={name: column.null_count - (total - known) for name, column in columns.items()},
-    )
-
-
 def _requested(view: FeatureView, feature_refs: list[str]) -> list[str]:
     prefix = f"{view.projection.name_to_use()}:"
     return [ref.removeprefix(prefix) for ref in feature_refs if ref.startswith(prefix)]
@@ -220,13 +210,3 @@ def _between(table: pa.Table, stamp: str, start: datetime | None, end: datetime 
             utc = utc.tz_localize("UTC") if utc.tzinfo is None else utc
             table = table.filter(compare(table[stamp], pa.scalar(utc, MICROSECONDS)))
     return table
-
-
-def _table(entity_df: pd.DataFrame) -> pa.Table:
-    """Return the labels as Arrow holds them; a column of mixed kinds as text."""
-    try:
-        return pa.Table.from_pandas(entity_df, preserve_index=False)
-    except (pa.ArrowException, TypeError):
-        mixed = entity_df.select_dtypes(object).columns
-        plain = entity_df.assign(**{name: entity_df[name].map(word) for name in mixed})
-        return pa.Table.from_pandas(plain, preserve_index=False)

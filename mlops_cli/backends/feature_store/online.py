@@ -1,7 +1,7 @@
 """The online store: the newest values of each entity."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,8 @@ from feast import FeatureStore, ValueType
 
 from mlops_cli.backends.feature_store.connection import references, speaking
 from mlops_cli.config import Config, ModelConfig
+
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -23,32 +25,45 @@ class OnlineValue:
 
 
 def online(
-    config: Config, model: ModelConfig, entities: Sequence[str]
+    config: Config, model: ModelConfig, keys: Sequence[Mapping[str, str]]
 ) -> list[dict[str, OnlineValue] | None]:
-    """Return the latest values of each entity, or None where the store has no such entity."""
+    """Return the latest values of each key, or None where the store knows nothing of it.
+
+    Args:
+        config: The project.
+        model: Whose features.
+        keys: An id for every column of `model.keys`.
+    """
     with speaking(config) as store:
-        ids = _ids(store, config, model.entity, entities)
+        ids = _ids(store, config, keys)
         asked = [each for each in ids if each is not None]
-        answer = store.get_online_features(
-            features=references(model), entity_rows=[{model.entity: each} for each in asked]
-        ).to_dict(include_event_timestamps=True)
+        if not asked:
+            return [None] * len(keys)
+        answer = store.get_online_features(features=references(model), entity_rows=asked).to_dict(
+            include_event_timestamps=True
+        )
     rows = iter([_online_row(answer, model, position) for position in range(len(asked))])
     return [None if each is None else next(rows) for each in ids]
 
 
 def _ids(
-    store: FeatureStore, config: Config, key: str, entities: Sequence[str]
-) -> list[str | int | None]:
-    """Return the ids as the store holds them; None for one that it cannot hold.
+    store: FeatureStore, config: Config, keys: Sequence[Mapping[str, str]]
+) -> list[dict[str, str | int] | None]:
+    """Return the keys as the store holds them; None for one that it cannot hold.
 
     Ours are text; a repository of the user's own may have numbers.
     """
     if config.feature_store.repo is None:
-        return list(entities)
+        return [dict(each) for each in keys]
     kinds = {each.join_key: each.value_type for each in store.list_entities(allow_cache=True)}
-    if kinds.get(key) not in {ValueType.INT32, ValueType.INT64}:
-        return list(entities)
-    return [int(each) if re.fullmatch("0|-?[1-9][0-9]{0,17}", each) else None for each in entities]
+    whole = {key for key, kind in kinds.items() if kind in {ValueType.INT32, ValueType.INT64}}
+    return [_stored(each, whole) for each in keys]
+
+
+def _stored(key: Mapping[str, str], whole: set[str]) -> dict[str, str | int] | None:
+    if not all(_WHOLE.fullmatch(key[name]) for name in whole & set(key)):
+        return None
+    return {name: int(value) if name in whole else value for name, value in key.items()}
 
 
 def _online_row(
@@ -61,4 +76,9 @@ def _online_row(
             seconds = answer[f"{name}__ts"][position]
             event = datetime.fromtimestamp(seconds, UTC) if seconds else None
             row[name] = OnlineValue(answer[name][position], event, view_name)
-    return row if any(value.event_time for value in row.values()) else None
+    return row if known(model, row) else None
+
+
+def known(model: ModelConfig, row: Mapping[str, OnlineValue]) -> bool:
+    """Tell whether anything is known of the entity itself."""
+    return any(each.event_time for each in row.values() if each.view in model.entity_views)

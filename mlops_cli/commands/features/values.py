@@ -14,7 +14,9 @@ from mlops_cli.commands.views import age, table
 def get(
     session: Session,
     model: ModelArgument,
-    entity: Annotated[str, typer.Argument(help="Id, as PT000123.")],
+    entity: Annotated[
+        str, typer.Argument(help="Id, as PT000123, or patient_id=PT1,hospital_id=H2.")
+    ],
     at: Annotated[
         datetime | None,
         typer.Option(help="What was known at this time, UTC. Default: now, online."),
