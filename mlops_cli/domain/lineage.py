@@ -107,8 +107,12 @@ def ingredients(features: Mapping[str, FeatureConfig]) -> dict[str, tuple[str, .
     return found
 
 
-def same_meaning(one: FeatureConfig, other: FeatureConfig) -> bool:
+def same_meaning(then: FeatureConfig, now: FeatureConfig) -> bool:
     """Return whether a model reads the same from both definitions; words for people aside.
+
+    Args:
+        then: What a version was trained with.
+        now: What config.yaml says; without a `fill` of its own the training set decides.
 
     >>> spec = FeatureConfig(type="int", unit="years")
     >>> same_meaning(spec, FeatureConfig(type="int", range=(0, 120)))
@@ -116,5 +120,6 @@ def same_meaning(one: FeatureConfig, other: FeatureConfig) -> bool:
     >>> same_meaning(spec, FeatureConfig(type="float"))
     False
     """
-    parts = ("type", "categories", "expression", "input")
-    return all(getattr(one, part) == getattr(other, part) for part in parts)
+    parts = ("type", "categories", "expression", "input", "missing")
+    same = all(getattr(then, part) == getattr(now, part) for part in parts)
+    return same and now.fill in {None, then.fill}

@@ -266,3 +266,67 @@ def test_the_check_is_on_record(log: Log) -> None:
     (event,) = tables.events(config, "ward", ["features.skew_checked"])
     assert event.details["features"] == ["bp", "load"]
     assert (event.details["skewed"], event.details["compared"]) == (True, 1)
+
+
+SEVERAL = """\
+project: wards
+models:
+  ward:
+    task: classification
+    entity: patient_id
+    feature_views:
+      vitals: {source: data/vitals.parquet, features: {bp: {type: int}}}
+      houses:
+        entity: hospital_id
+        source: data/houses.parquet
+        features: {beds: {type: int}}
+      stays:
+        entity: [patient_id, hospital_id]
+        source: data/stays.parquet
+        features: {nights: {type: float}}
+    labels: {source: data/labels.parquet, column: sick}
+    drift: {min_rows: 20}
+"""
+
+
+@pytest.fixture
+def wards(tmp_path: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two hospitals; PT0 was in H1 for 2 nights, and in H2 for 5 nights, later for 7."""
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(SEVERAL)
+    vitals([{"patient_id": "PT0", "event_timestamp": ago(20), "bp": 120}])
+    houses = [{"hospital_id": f"H{n}", "event_timestamp": ago(20), "beds": n} for n in (1, 2)]
+    pd.DataFrame(houses).to_parquet("data/houses.parquet")
+    nights = [("H1", 20, 2.0), ("H2", 20, 5.0), ("H2", 10, 7.0)]
+    pd.DataFrame(
+        [
+            {"patient_id": "PT0", "hospital_id": h, "event_timestamp": ago(d), "nights": n}
+            for h, d, n in nights
+        ]
+    ).to_parquet("data/stays.parquet")
+    assert mlops("features", "apply").code == 0
+    return tmp_path
+
+
+def test_each_view_is_looked_up_by_its_own_keys(wards: Path) -> None:
+    config = load_config(wards / "config.yaml")
+
+    def logged(who: str, **features: Any) -> LoggedPrediction:
+        return LoggedPrediction(who, ago(1), "ward", 1, who, 1.0, 0.9, features, 0)
+
+    first, second = ("patient_id=PT0,hospital_id=H1", "hospital_id=H2,patient_id=PT0")
+    tables.log_predictions(
+        config,
+        [
+            logged(first, bp=120, beds=1, nights=2.0),
+            logged(second, bp=120, beds=2, nights=5.0),
+            logged("PT0", bp=120, beds=1, nights=2.0),
+        ],
+    )
+    result = found(config)
+    assert (result.compared, result.skipped.not_readable) == (2, 1)
+    assert told(result) == {"nights": {"older": 1}}
+    example = feature(result, "nights").example
+    assert example is not None
+    assert example.prediction_id == second
+    assert [(view.view, view.max_seconds) for view in result.views] == [("stays", 10 * 86_400)]
