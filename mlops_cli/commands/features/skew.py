@@ -36,8 +36,8 @@ def skew(
 ) -> Answer:
     """Compare what predictions were made from with what was known at their time.
 
-    That is what a training row of that time would hold. Exit 3 where they differ for more
-    predictions than drift.max_skew allows, 5 on too few predictions.
+    That is what a training row of that time would hold. Exit 3 where more
+    predictions differ than drift.max_skew allows, 5 on too few predictions.
     """
     views = session.model(model).feature_views
     from mlops_cli.services import skew as service
