@@ -53,6 +53,7 @@ READING = {
     "features materialize": (),
     "features list": (),
     "features get": ("heart_disease", "PT000001"),
+    "features lineage": (),
     "models list": (),
     "models show": ("heart_disease",),
     "models history": ("heart_disease",),
@@ -65,6 +66,7 @@ READING = {
 #: What they need besides, in this order: each uses what the one before has made.
 CHANGING = {
     "init": ("made",),
+    "features skew": ("heart_disease",),
     "features import": ("readmission", "own.csv"),
     "train": ("readmission",),
     "register": ("readmission", "--run", "{train[run_id]}"),
@@ -83,6 +85,7 @@ FAILING = {
     "approve": ("heart_disease", "--reason", "x"), "reject": ("heart_disease", "--reason", "x"),
     "rollback": ("heart_disease", "--reason", "x"), "predict": ("heart_disease", "PT000001"),
     "features import": ("heart_disease", "own.csv"), "features get": ("heart_disease", "PT000001"),
+    "features skew": ("heart_disease",),
     "models show": ("heart_disease",), "models history": ("heart_disease",),
     "drift report": ("heart_disease",), "audit bias": ("heart_disease",),
     "audit lineage": ("0000",),
@@ -142,7 +145,7 @@ def test_json_is_one_object_on_success(lived: dict[str, Run], name: str) -> None
 
 def test_the_commands_of_the_table_did_what_they_are_for(lived: dict[str, Run]) -> None:
     codes = {name: run.code for name, run in lived.items() if run.code}
-    assert codes == {"promote": 4}
+    assert codes == {"promote": 4, "features skew": 5}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -89,7 +89,7 @@ def _using(url: str, table: sa.Table) -> Iterator[sa.Connection]:
     except ImportError as error:
         raise ConfigError(
             f"logs: the driver for {mask_text(url)} is not installed: {first_line(error)}",
-            "install it with pip, as `pip install psycopg2-binary` for PostgreSQL",
+            "install it with pip, as `pip install psycopg[binary]` for PostgreSQL",
         ) from error
     except (SQLAlchemyError, OSError) as error:
         place = mask_text(url)

@@ -37,6 +37,19 @@ def parse(text: str) -> ast.expr:
         raise ValueError(f"{text!r} is not an expression, as weight / height**2") from error
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the features that an expression uses, in the order they are first named.
+
+    >>> names("weight / height**2 if missing(waist) else min(weight, 90)")
+    ('weight', 'height', 'waist')
+    """
+    tree = parse(text)
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
+    used.sort(key=lambda node: (node.lineno, node.col_offset))
+    return tuple(dict.fromkeys(node.id for node in used))
+
+
 def kind_of(tree: ast.expr, kinds: Mapping[str, Kind]) -> Kind:  # noqa: C901, PLR0911 - a case a form
     """Return what an expression gives, numbers or text, and refuse what it may not hold.
 

@@ -84,3 +84,10 @@ class DriftConfig(Section):
     range_jump: Number = Field(
         0.01, ge=0, le=1, description="rise in the share of values out of range that matters"
     )
+    max_skew: Number = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="features skew: share of predictions that may be made from another value of a "
+        "feature than a training row of that time would hold",
+    )

@@ -73,7 +73,9 @@ def import_table(
         for path, _, (whole, _) in merged:
             ready.enter_context(files.written(path, whole, model.stored))
         told = source.path.name if source.path else "query"
-        details = {"file": told, "rows": len(frame), "tables": len(merged)}
+        places = {place for place, _ in parts}
+        views = [view for view, spec in model.feature_views.items() if spec.source in places]
+        details = {"file": told, "rows": len(frame), "tables": len(merged), "views": views}
         tables.append(config, "features.imported", name, details=details)
     return done
 

@@ -304,14 +304,14 @@ def test_a_log_that_cannot_be_opened_is_one_line(
     assert "secret" not in run.err
 
 
-@pytest.mark.skipif(find_spec("psycopg2") is not None, reason="the driver is installed")
+@pytest.mark.skipif(find_spec("MySQLdb") is not None, reason="the driver is installed")
 def test_a_driver_that_is_not_installed_is_named(
     clinic: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLOPS_LOGS__AUDIT", "postgresql://mlops:secret@127.0.0.1:9/audit")
+    monkeypatch.setenv("MLOPS_LOGS__AUDIT", "mysql://mlops:secret@127.0.0.1:9/audit")
     run = mlops("audit", "verify")
     assert (run.code, run.out) == (2, "")
-    assert "psycopg2" in run.err
+    assert "MySQLdb" in run.err
     assert "secret" not in run.err
 
 

@@ -389,7 +389,9 @@ def test_a_new_table_is_as_readable_as_the_umask_says(ward: Path, mlops: Mlops) 
 def test_an_import_is_in_the_audit_log(filled: Path, mlops: Mlops) -> None:
     (event,) = mlops("audit", "log", "--json").data["events"]
     assert (event["action"], event["model"]) == ("features.imported", "ward")
-    assert event["details"] == {"file": "own.csv", "rows": 3, "tables": 3}
+    assert event["details"] == {
+        "file": "own.csv", "rows": 3, "tables": 3, "views": ["base", "lab"],
+    }  # fmt: skip
 
 
 # validate

@@ -20,17 +20,20 @@ with warnings.catch_warnings():
 from mlops_cli.backends.feature_store.as_of import as_of
 from mlops_cli.backends.feature_store.definitions import Change, apply, plan, views
 from mlops_cli.backends.feature_store.historical import Known, historical
+from mlops_cli.backends.feature_store.history import History, history
 from mlops_cli.backends.feature_store.materializing import Materialized, materialize
 from mlops_cli.backends.feature_store.online import OnlineValue, online
 
 __all__ = [
     "Change",
+    "History",
     "Known",
     "Materialized",
     "OnlineValue",
     "apply",
     "as_of",
     "historical",
+    "history",
     "materialize",
     "online",
     "plan",
