@@ -83,7 +83,10 @@ def main() -> None:
         feasts = project(folder, "feasts", online.replace("PATH", f"{scratch}/feasts.db"))
         materializing.WRITERS.clear()
         loop = measure(feasts)
-        people = [f"PT{number:07}" for number in range(0, entities, max(entities // 50, 1))]
+        people = [
+            {"patient_id": f"PT{number:07}"}
+            for number in range(0, entities, max(entities // 50, 1))
+        ]
         model = ours.models["risk"]
         assert feature_store.online(ours, model, people) == feature_store.online(
             feasts, model, people

@@ -110,7 +110,8 @@ def test_a_killed_materialize_leaves_each_person_old_or_new(project: Path) -> No
     config = load_config(project / "config.yaml")
 
     def seen() -> set[float]:
-        rows = feature_store.online(config, config.models["risk"], PEOPLE[::20])
+        keys = [{"person": each} for each in PEOPLE[::20]]
+        rows = feature_store.online(config, config.models["risk"], keys)
         values = [{row["view0_a"].value, row["view0_b"].value} for row in rows if row]
         assert len(values) == len(rows)
         assert all(len(pair) == 1 for pair in values)

@@ -111,7 +111,7 @@ def get(config: Config, name: str, entity: str, at: datetime | None = None) -> E
     """
     model = config.models[name]
     if at is None:
-        (row,) = feature_store.online(config, model, [entity])
+        (row,) = feature_store.online(config, model, [{model.entity: entity}])
         place, hint = "in the online store", "run `mlops features materialize` if it is new"
     else:
         row = feature_store.as_of(config, model, entity, at)

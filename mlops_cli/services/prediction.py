@@ -116,7 +116,7 @@ def _known(
     config: Config, model: ModelConfig, entities: Sequence[str]
 ) -> list[tuple[str, dict[str, feature_store.OnlineValue]]]:
     """Return what the online store knows of each entity; all must be known."""
-    found = feature_store.online(config, model, entities)
+    found = feature_store.online(config, model, [{model.entity: each} for each in entities])
     if unknown := [who for who, row in zip(entities, found, strict=True) if row is None]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise NotFoundError(

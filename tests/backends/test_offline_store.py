@@ -353,7 +353,9 @@ def test_a_repository_serves_its_values(tmp_path: Path, key: ValueType) -> None:
     config = load_config(config_for(tmp_path))
     assert feature_store.apply(config) == ["vitals"]
     feature_store.materialize(config, day(30))
-    known, unknown = feature_store.online(config, config.models["heart"], ["2", "9"])
+    known, unknown = feature_store.online(
+        config, config.models["heart"], [{"who": "2"}, {"who": "9"}]
+    )
     assert unknown is None
     assert (known["pulse"].value, known["pulse"].event_time) == (71, day(5))
 
@@ -362,7 +364,7 @@ def test_an_id_that_is_no_number_is_unknown_to_a_repository_with_numbers(tmp_pat
     feast_repo(tmp_path, key=ValueType.INT64)
     config = load_config(config_for(tmp_path))
     feature_store.materialize(config, day(30))
-    found = feature_store.online(config, config.models["heart"], ["PT1", "1"])
+    found = feature_store.online(config, config.models["heart"], [{"who": "PT1"}, {"who": "1"}])
     assert [row is None for row in found] == [True, False]
 
 

@@ -246,7 +246,9 @@ def test_served_features_are_those_of_a_training_row_of_this_moment(
 ) -> None:
     config = load_config(hospital / "config.yaml")
     people = [f"PT{n:06d}" for n in range(1, 301)]
-    rows = feature_store.online(config, config.models[name], people)
+    rows = feature_store.online(
+        config, config.models[name], [{"patient_id": who} for who in people]
+    )
     served = pd.DataFrame([{key: each.value for key, each in row.items()} for row in rows])
     online = typed(served, config.models[name].features, "online")
     pd.testing.assert_frame_equal(online, at_this_moment(config, name, people))
