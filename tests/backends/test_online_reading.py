@@ -23,7 +23,12 @@ from servers import free_port
 
 from mlops_cli.backends import feature_store
 from mlops_cli.backends.feature_store import materializing, reading, wire
-from mlops_cli.backends.feature_store.connection import online_store, references, speaking
+from mlops_cli.backends.feature_store.connection import (
+    online_store,
+    references,
+    speaking,
+    stored_name,
+)
 from mlops_cli.config import Config, ModelConfig, load_config
 from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError
 
@@ -246,6 +251,24 @@ def test_the_age_of_a_value_is_not_judged(tmp_path: Path, online: str, without_s
     assert row["pulse"] == ("60.0", day(-4000).timestamp())
 
 
+def test_versioned_views_are_written_and_read_where_feast_has_them(
+    tmp_path: Path, online: str, without_sdk
+) -> None:
+    """Feast gives every version of a view its own place in the store."""
+    config = repository(tmp_path, online)
+    path = tmp_path / "repo/feature_store.yaml"
+    place = f"{{registry_type: sql, path: 'sqlite:///{tmp_path}/registry.db'"
+    versions = "enable_online_feature_view_versioning: true}"
+    path.write_text(path.read_text().replace("data/registry.db", f"{place}, {versions}"))
+    with speaking(config) as store:
+        define(store, tmp_path / "repo", visits=String)
+        define(store, tmp_path / "repo")
+        assert stored_name(store, store.get_feature_view("vitals")) != "vitals"
+    feature_store.materialize(config, day(40))
+    assert without_sdk(config, ASKED) == sdks(config, ASKED)
+    assert without_sdk(config, ASKED)[0]["pulse"][1] > 0
+
+
 def test_types_that_only_feast_reads_are_left_to_it(tmp_path: Path, online: str) -> None:
     config = repository(tmp_path, online, pulse=Float32)
     feature_store.materialize(config, day(40))
@@ -315,12 +338,13 @@ def test_a_damaged_file_cannot_be_read(
     tmp_path: Path, config: Config, damage: bytes | None
 ) -> None:
     file = tmp_path / "repo/data/online.db"
-    for each in file.parent.glob("online.db-*"):
-        each.unlink()
     whole = file.read_bytes()
+    for each in file.parent.glob("online.db*"):
+        each.unlink()
     file.write_bytes(damage or whole[:4096] + bytes(len(whole) - 4096))
-    with pytest.raises(UnavailableError, match="the feature store cannot be used"):
+    with pytest.raises(UnavailableError, match=r"online\.db cannot be read: ") as caught:
         answers(config, KEYS)
+    assert str(caught.value.hint).startswith("remove it, then run `mlops features apply`")
 
 
 def test_a_damaged_value_is_an_error(tmp_path: Path, config: Config) -> None:

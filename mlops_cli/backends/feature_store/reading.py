@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from mlops_cli.backends.feature_store import wire
 from mlops_cli.backends.feature_store.bulk import identifier, table_name
 from mlops_cli.backends.feature_store.connection import online_store, stored_name
-from mlops_cli.errors import UnavailableError
+from mlops_cli.errors import UnavailableError, first_line
 
 CHUNK = 1000
 """Entities in one statement or pipeline."""
@@ -28,6 +28,7 @@ _SERIALIZATION = 3
 """The version of Feast's entity keys that `wire` writes."""
 _JOINS = 60
 """SQLite joins at most 64 tables."""
+_REWRITE = "`mlops features materialize --full`"
 _NEVER = -(2**62)
 """Before every event time, in seconds since the epoch."""
 
@@ -81,7 +82,7 @@ def latest(
     except DecodeError as error:
         raise UnavailableError(
             f"the online store holds a damaged value in feature view {view.name!r}",
-            "run `mlops features materialize --full`",
+            f"run {_REWRITE}",
         ) from error
     return [found.get(key) for key in stored]
 
@@ -94,16 +95,20 @@ def _read_sqlite(
     # Feast's own connection; opening it would create a file.
     if not online._conn and not Path(online._get_db_path(store.config)).exists():  # noqa: SLF001
         return {}
-    connection = online._get_conn(store.config)  # noqa: SLF001
     wide = len(features) > _JOINS
     build = _cells if wide else _joined
     statement = build(table_name(store, view), len(keys), len(features))
     try:
+        connection = online._get_conn(store.config)  # noqa: SLF001
         answer = connection.execute(statement, [*keys, *features]).fetchall()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if str(error).startswith("no such table"):
             return {}
-        raise
+        path, passing = store.config.online_store.path, isinstance(error, sqlite3.OperationalError)
+        raise UnavailableError(
+            f"the online store {path} cannot be read: {first_line(error)}",
+            None if passing else f"remove it, then run `mlops features apply` and {_REWRITE}",
+        ) from error
     return _by_cell(features, answer) if wide else _by_row(features, answer, wire.epoch_time)
 
 
