@@ -305,6 +305,20 @@ def test_more_features_than_sqlite_joins_are_read_alike(
     assert without_sdk(config, ASKED) == joined
 
 
+@pytest.mark.parametrize("joins", [60, 0])
+@pytest.mark.parametrize(("pulse", "visits"), [(3, 1), (1, 3)])
+def test_a_row_that_was_written_in_parts_is_as_old_as_its_newest_part(
+    tmp_path: Path, online: str, pulse: int, visits: int, joins: int, without_sdk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(reading, "_JOINS", joins)
+    config = repository(tmp_path, online)
+    put(config, "P1", day(pulse), {"pulse": 60.0})
+    put(config, "P1", day(visits), {"visits": 1})
+    (row,) = without_sdk(config, KEYS[:1])
+    assert {row[name][1] for name in FIELDS} == {day(3).timestamp()}
+
+
 def test_rows_of_features_that_a_view_had_once_do_not_count(tmp_path: Path, without_sdk) -> None:
     config = repository(tmp_path, "{type: sqlite, path: data/online.db}")
     put(config, "P1", day(3), {"pulse": 60.0, "visits": 1})

@@ -70,7 +70,7 @@ class Batch:
 
 def write_sqlite(store: FeatureStore, view: FeatureView, rows: NewestRows, done: Progress) -> None:
     """Write into Feast's table of the view; readers pass meanwhile (write-ahead log)."""
-    connection = online_store(store)._get_conn(store.config)  # noqa: SLF001 - the one that Feast itself will use
+    connection = online_store(store)._get_conn(store.config)  # noqa: SLF001 - Feast's own
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA cache_size=-131072")  # 128 MiB: the pages of a whole batch
     table, names = table_name(store, view), sorted(rows.features)

@@ -22,7 +22,7 @@ from mlops_cli.backends.feature_store.bulk import identifier, table_name
 from mlops_cli.backends.feature_store.connection import online_store, stored_name
 from mlops_cli.errors import UnavailableError, first_line
 
-CHUNK = 1000
+CHUNK = 500
 """Entities in one statement or pipeline."""
 _SERIALIZATION = 3
 """The version of Feast's entity keys that `wire` writes."""
