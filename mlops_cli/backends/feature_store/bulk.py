@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 from feast import FeatureStore, FeatureView
-from feast.infra.online_stores.helpers import _mmh3, compute_table_id
+from feast.infra.online_stores.helpers import _mmh3
 
 from mlops_cli.backends.feature_store import wire
+from mlops_cli.backends.feature_store.connection import online_store, stored_name
 
 BATCH = 10_000
 """Entities in one transaction: what another writer has to wait for."""
@@ -36,7 +37,7 @@ class NewestRows:
         for rows in self.table.sort_by(order).to_batches(max_chunksize=BATCH):
             columns = {name: rows.column(name) for name in rows.schema.names}
             yield Batch(
-                keys=wire.keys(self.keys, [columns[key] for key in self.keys]),
+                keys=wire.keys(self.keys, [columns[key].to_pylist() for key in self.keys]),
                 cells={name: wire.cells(columns[name]) for name in sorted(self.features)},
                 events=columns[self.event],
                 created=columns[self.created] if self.created else None,
@@ -69,14 +70,13 @@ class Batch:
 
 def write_sqlite(store: FeatureStore, view: FeatureView, rows: NewestRows, done: Progress) -> None:
     """Write into Feast's table of the view; readers pass meanwhile (write-ahead log)."""
-    online, config = _online(store), store.config
-    connection = online._get_conn(config)  # noqa: SLF001 - the one that Feast itself will use
+    connection = online_store(store)._get_conn(store.config)  # noqa: SLF001 - Feast's own
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA cache_size=-131072")  # 128 MiB: the pages of a whole batch
-    names = sorted(rows.features)
+    table, names = table_name(store, view), sorted(rows.features)
     for batch in rows.batches():
         with connection:
-            connection.executemany(_upsert(_table(store, view), names), batch.entities())
+            connection.executemany(_upsert(table, names), batch.entities())
         done(len(batch.keys))
 
 
@@ -87,7 +87,7 @@ def _upsert(table: str, features: list[str]) -> str:
         for n, name in enumerate(features)
     )
     return (
-        f"INSERT INTO {_identifier(table)} "  # noqa: S608 - quoted
+        f"INSERT INTO {identifier(table)} "  # noqa: S608 - quoted
         f"(entity_key, feature_name, value, value_text, event_ts, created_ts) VALUES {cells} "
         "ON CONFLICT(entity_key, feature_name) DO UPDATE SET value=excluded.value, "
         "value_text=excluded.value_text, event_ts=excluded.event_ts, created_ts=excluded.created_ts"
@@ -98,18 +98,19 @@ def _text(name: str) -> str:
     return "'" + name.replace("'", "''") + "'"
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """Return a name as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def write_redis(store: FeatureStore, view: FeatureView, rows: NewestRows, done: Progress) -> None:
     """Write one hash for each entity, also where the event time is one that is stored already."""
     section = store.config.online_store
-    client = _online(store)._get_client(section)  # noqa: SLF001 - with Feast's connection options
-    project = store.config.project.encode()
-    stamp = f"_ts:{view.name}".encode()
+    client = online_store(store)._get_client(section)  # noqa: SLF001 - Feast's connection options
+    project, name = store.config.project.encode(), stored_name(store, view)
+    stamp = f"_ts:{name}".encode()
     for batch in rows.batches():
-        fields = [_mmh3(f"{view.name}:{name}") for name in batch.cells]
+        fields = [_mmh3(f"{name}:{feature}") for feature in batch.cells]
         values = zip(*(each.values for each in batch.cells.values()), strict=True)
         stamps = wire.proto_times(batch.events)
         with client.pipeline(transaction=False) as pipe:
@@ -128,7 +129,7 @@ def write_postgres(
     """Copy each batch into a temporary table and merge it from there."""
     from psycopg import sql  # noqa: PLC0415 - an extra
 
-    table = sql.Identifier(_table(store, view))
+    table = sql.Identifier(table_name(store, view))
     columns = sql.SQL("entity_key, feature_name, value, value_text, event_ts, created_ts")
     stage = sql.SQL("CREATE TEMP TABLE stage (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP")
     copy = sql.SQL("COPY stage ({}) FROM STDIN (FORMAT BINARY)").format(columns)
@@ -137,7 +138,7 @@ def write_postgres(
         "ON CONFLICT (entity_key, feature_name) DO UPDATE SET value=excluded.value, "
         "value_text=excluded.value_text, event_ts=excluded.event_ts, created_ts=excluded.created_ts"
     ).format(table=table, columns=columns)
-    with _online(store)._get_conn(store.config) as connection:  # noqa: SLF001 - Feast's pool
+    with online_store(store)._get_conn(store.config) as connection:  # noqa: SLF001 - Feast's pool
         for batch in rows.batches():
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute(stage.format(table))
@@ -158,10 +159,6 @@ WRITERS: dict[str, Callable[[FeatureStore, FeatureView, NewestRows, Progress], N
 }
 
 
-def _online(store: FeatureStore) -> Any:
-    return store._get_provider().online_store  # noqa: SLF001 - Feast has no public way to it
-
-
-def _table(store: FeatureStore, view: FeatureView) -> str:
-    versioned = store.config.registry.enable_online_feature_view_versioning
-    return compute_table_id(store.config.project, view, versioned)
+def table_name(store: FeatureStore, view: FeatureView) -> str:
+    """Return the table of a view in the SQL stores."""
+    return f"{store.config.project}_{stored_name(store, view)}"

@@ -3,13 +3,17 @@
 import contextlib
 import io
 import os
+import sqlite3
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
-from feast import FeatureStore, RepoConfig
+from feast import FeatureStore, FeatureView, RepoConfig
 from feast.errors import FeastError, FeastObjectNotFoundException
+from feast.infra.online_stores.helpers import compute_versioned_name
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config, ModelConfig
@@ -36,9 +40,15 @@ def speaking(config: Config) -> Iterator[FeatureStore]:
         raise
     except FeastObjectNotFoundException as error:
         raise NotFoundError(f"Feast does not know this: {error}", _APPLY) from error
-    except (FeastError, SQLAlchemyError, OSError) as error:
+    except (FeastError, SQLAlchemyError, sqlite3.Error, OSError, *_drivers()) as error:
         reason = mask_text(first_line(error))
         raise UnavailableError(f"the feature store cannot be used: {reason}") from error
+
+
+def _drivers() -> list[type[Exception]]:
+    """Return what the drivers of the online stores raise, of those that are loaded."""
+    roots = (("redis", "RedisError"), ("psycopg", "Error"))
+    return [getattr(sys.modules[name], root) for name, root in roots if name in sys.modules]
 
 
 def _open(config: Config) -> FeatureStore:
@@ -124,3 +134,14 @@ def _refuse_code(store: FeatureStore) -> None:
 def references(model: ModelConfig) -> list[str]:
     """Return the features of a model as Feast names them: `view:feature`."""
     return [f"{name}:{f}" for name, view in model.feature_views.items() for f in view.features]
+
+
+def online_store(store: FeatureStore) -> Any:
+    """Return the online store that Feast itself reads and writes."""
+    return store._get_provider().online_store  # noqa: SLF001 - Feast has no public way to it
+
+
+def stored_name(store: FeatureStore, view: FeatureView) -> str:
+    """Return the name under which the online store keeps a view."""
+    versioned = store.config.registry.enable_online_feature_view_versioning
+    return str(compute_versioned_name(view, versioned))

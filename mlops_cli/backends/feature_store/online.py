@@ -3,15 +3,22 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from feast import FeatureStore, ValueType
+from feast import FeatureStore, FeatureView
+from feast.types import Int32, Int64
 
 from mlops_cli.backends.feature_store.connection import references, speaking
+from mlops_cli.backends.feature_store.reading import latest, readable
+from mlops_cli.backends.feature_store.wire import epoch_time
 from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain.keys import Key
+from mlops_cli.errors import ConfigError, NotFoundError
 
-_WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")
+_LIMITS = {Int32: 2**31, Int64: 2**63}
+_Ids = Mapping[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -24,61 +31,111 @@ class OnlineValue:
     view: str
 
 
-def online(
-    config: Config, model: ModelConfig, keys: Sequence[Mapping[str, str]]
-) -> list[dict[str, OnlineValue] | None]:
-    """Return the latest values of each key, or None where the store knows nothing of it.
+Row = dict[str, OnlineValue]
+
+
+def online(config: Config, model: ModelConfig, keys: Sequence[Key]) -> list[Row | None]:
+    """Return the latest values of each entity, or None where the store has no such entity.
 
     Args:
         config: The project.
         model: Whose features.
-        keys: An id for every column of `model.keys`.
+        keys: For each entity an id for every column of `model.keys`.
+
+    Raises:
+        NotFoundError: Feast's registry lacks a view or a feature.
+        ConfigError: A view in the registry has another key than in the configuration.
+        UnavailableError: The registry or the online store cannot be read.
     """
     with speaking(config) as store:
-        ids = _ids(store, config, keys)
-        asked = [each for each in ids if each is not None]
-        if not asked:
-            return [None] * len(keys)
-        answer = store.get_online_features(features=references(model), entity_rows=asked).to_dict(
-            include_event_timestamps=True
+        views = [_view(config, store, model, name) for name in model.feature_views]
+        held = [_held(views, key) for key in keys]
+        asked = [key for key in held if key is not None]
+        ours = all(readable(store, view, _features(model, view)) for view in views)
+        found = iter((_read if ours else _ask)(store, model, views, asked) if asked else [])
+    rows = [None if key is None else next(found) for key in held]
+    return [row if row and known(model, row) else None for row in rows]
+
+
+def _view(config: Config, store: FeatureStore, model: ModelConfig, name: str) -> FeatureView:
+    """Return a view as the registry has it, which was read when the store was opened."""
+    view = store.get_feature_view(name, allow_registry_cache=True)
+    apply = "run `mlops features apply`" if config.feature_store.repo is None else None
+    known = {field.name for field in view.features}
+    if missing := [each for each in _features(model, view) if each not in known]:
+        raise NotFoundError(f"Feast's registry has no {missing[0]!r} in view {name!r}", apply)
+    if set(view.join_keys) != set(model.view_keys(name)):
+        ours, theirs = ", ".join(model.view_keys(name)), ", ".join(view.join_keys)
+        raise ConfigError(
+            f"feature view {name!r}: its key is {theirs} in Feast's registry, "
+            f"{ours} in config.yaml",
+            apply or "name the columns under `entity` of the view",
         )
-    rows = iter([_online_row(answer, model, position) for position in range(len(asked))])
-    return [None if each is None else next(rows) for each in ids]
+    return view
 
 
-def _ids(
-    store: FeatureStore, config: Config, keys: Sequence[Mapping[str, str]]
-) -> list[dict[str, str | int] | None]:
-    """Return the keys as the store holds them; None for one that it cannot hold.
+def _features(model: ModelConfig, view: FeatureView) -> list[str]:
+    return list(model.feature_views[view.name].features)
+
+
+def _held(views: Sequence[FeatureView], key: Key) -> _Ids | None:
+    """Return a key as the store holds it; None for one that it cannot hold.
 
     Ours are text; a repository of the user's own may have numbers.
     """
-    if config.feature_store.repo is None:
-        return [dict(each) for each in keys]
-    kinds = {each.join_key: each.value_type for each in store.list_entities(allow_cache=True)}
-    whole = {key for key, kind in kinds.items() if kind in {ValueType.INT32, ValueType.INT64}}
-    return [_stored(each, whole) for each in keys]
+    held: dict[str, str | int] = {}
+    for column in (column for view in views for column in view.entity_columns):
+        text = key[column.name]
+        limit = _LIMITS.get(column.dtype)
+        if limit is None:
+            if not _is_unicode(text):
+                return None
+            held[column.name] = text
+        elif _WHOLE.fullmatch(text) and -limit <= int(text) < limit:
+            held[column.name] = int(text)
+        else:
+            return None
+    return held
 
 
-def _stored(key: Mapping[str, str], whole: set[str]) -> dict[str, str | int] | None:
-    if not all(_WHOLE.fullmatch(key[name]) for name in whole & set(key)):
-        return None
-    return {name: int(value) if name in whole else value for name, value in key.items()}
+def _is_unicode(text: str) -> bool:
+    """Tell whether text can be stored: bytes of the shell that are no UTF-8 cannot."""
+    return text.isascii() or not re.search("[\ud800-\udfff]", text)
 
 
-def _online_row(
-    answer: dict[str, list[Any]], model: ModelConfig, position: int
-) -> dict[str, OnlineValue] | None:
-    """Read one entity's values; an event time of 0 is how every store says 'unknown'."""
-    row = {}
-    for view_name, view in model.feature_views.items():
-        for name in view.features:
-            seconds = answer[f"{name}__ts"][position]
-            event = datetime.fromtimestamp(seconds, UTC) if seconds else None
-            row[name] = OnlineValue(answer[name][position], event, view_name)
-    return row if known(model, row) else None
+def _read(
+    store: FeatureStore, model: ModelConfig, views: Sequence[FeatureView], keys: Sequence[_Ids]
+) -> list[Row]:
+    """Read the store itself, view by view."""
+    rows: list[Row] = [{} for _ in keys]
+    for view in views:
+        features = _features(model, view)
+        empty = {name: OnlineValue(None, None, view.name) for name in features}
+        for row, stored in zip(rows, latest(store, view, features, keys), strict=True):
+            if stored is None:
+                row.update(empty)
+                continue
+            for name, value in stored.values.items():
+                row[name] = OnlineValue(value, stored.event_time, view.name)
+    return rows
 
 
-def known(model: ModelConfig, row: Mapping[str, OnlineValue]) -> bool:
+def _ask(
+    store: FeatureStore, model: ModelConfig, _: Sequence[FeatureView], keys: Sequence[_Ids]
+) -> list[Row]:
+    """Ask Feast's SDK."""
+    answer = store.get_online_features(
+        features=references(model), entity_rows=[dict(key) for key in keys]
+    ).to_dict(include_event_timestamps=True)
+    rows: list[Row] = [{} for _ in keys]
+    for view, section in model.feature_views.items():
+        for name in section.features:
+            stamps, values = answer[f"{name}__ts"], answer[name]
+            for row, value, seconds in zip(rows, values, stamps, strict=True):
+                row[name] = OnlineValue(value, epoch_time(seconds), view)
+    return rows
+
+
+def known(model: ModelConfig, row: Row) -> bool:
     """Tell whether anything is known of the entity itself."""
     return any(each.event_time for each in row.values() if each.view in model.entity_views)

@@ -7,16 +7,24 @@ reads what is written here.
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from feast.protos.feast.types.Value_pb2 import Value, ValueType
+from feast.type_map import feast_value_type_to_python_type
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _INT, _FLOAT, _BOOL, _TEXT = pa.int64(), pa.float64(), pa.bool_(), pa.string()
 _FIELDS = {_INT: "int64_val", _FLOAT: "double_val", _BOOL: "bool_val", _TEXT: "string_val"}
 _DOUBLE_TAG = Value(double_val=1.0).SerializeToString()[:1]
+_INT_TAG = Value(int64_val=1).SerializeToString()[:1]
+_BOOL_TAG = Value(bool_val=True).SerializeToString()[:1]
+_DOUBLE = struct.Struct("<d")
+_ONE_BYTE = 0x80
+"""Whole numbers below this one take one byte."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +36,14 @@ class Cells:
     """What the SQL stores keep beside the bytes for searches."""
 
 
-def keys(names: Sequence[str], columns: Sequence[pa.Array]) -> list[bytes]:
+def keys(names: Sequence[str], columns: Sequence[Sequence[str | int]]) -> list[bytes]:
     """Return the entity keys: whole numbers or text, in the order of the names of their columns."""
     order = sorted(range(len(names)), key=lambda position: names[position])
     head = struct.pack("<I", len(names))
     for position in order:
         name = names[position].encode()
         head += struct.pack("<II", ValueType.STRING, len(name)) + name
-    parts = [[_key_part(value) for value in columns[position].to_pylist()] for position in order]
+    parts = [[_key_part(value) for value in columns[position]] for position in order]
     return [head + b"".join(row) for row in zip(*parts, strict=True)]
 
 
@@ -88,3 +96,37 @@ def proto_times(column: pa.Array) -> list[bytes]:
         stamp.FromMicroseconds(each)
         stamps.append(stamp.SerializeToString())
     return [stamps[code] for code in encoded.indices.to_pylist()]
+
+
+class Decoded(dict[bytes | None, Any]):
+    """Values by the bytes that are stored, each distinct one decoded once; no bytes are None."""
+
+    def __missing__(self, stored: bytes | None) -> Any:
+        """Decode bytes that were not met before; protobuf's DecodeError where they are no value."""
+        value = self[stored] = _value(stored) if stored else None
+        return value
+
+
+def _value(stored: bytes) -> Any:
+    """Return what Feast's SDK gives for a stored value; numbers without its message objects."""
+    tag, size = stored[:1], len(stored)
+    if size == _DOUBLE.size + 1 and tag == _DOUBLE_TAG:
+        return _DOUBLE.unpack_from(stored, 1)[0]
+    if size == 2 and stored[1] < _ONE_BYTE:
+        if tag == _INT_TAG:
+            return stored[1]
+        if tag == _BOOL_TAG:
+            return bool(stored[1])
+    return feast_value_type_to_python_type(Value.FromString(stored))
+
+
+def epoch_time(seconds: int | None) -> datetime | None:
+    """Return an event time; the epoch is how every store says 'unknown'."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def proto_time(stamp: bytes | None) -> datetime | None:
+    """Return an event time of Redis in whole seconds, rounded as Feast's SDK does."""
+    read = Timestamp.FromString(stamp or b"")
+    exact = datetime.fromtimestamp(read.seconds + read.nanos / 1_000_000_000, UTC)
+    return epoch_time(int(exact.timestamp() // 1))
