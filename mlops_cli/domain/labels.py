@@ -46,3 +46,15 @@ def _check_classes(values: pd.Series, source: str, column: str) -> None:
         raise InputError(
             f"{source}: every {column} is {classes.pop():g}; there is nothing to tell apart"
         )
+
+
+def in_order(labels: pd.DataFrame) -> pd.DataFrame:
+    """Sort labels by all their columns: folds and samples must not hang on the order of a file.
+
+    >>> in_order(pd.DataFrame({"who": ["b", "a", "b"], "sick": [1.0, 0.0, 0.0]}))
+      who  sick
+    0   a   0.0
+    1   b   0.0
+    2   b   1.0
+    """
+    return labels.sort_values(list(labels.columns), ignore_index=True)

@@ -14,7 +14,9 @@ from mlops_cli.backends.registry.runs import (
     log_files,
     run,
     run_metrics,
+    run_params,
     run_status,
+    run_text,
 )
 from mlops_cli.backends.registry.stored import (
     fetch,
@@ -53,7 +55,9 @@ __all__ = [
     "log_files",
     "run",
     "run_metrics",
+    "run_params",
     "run_status",
+    "run_text",
     "set_alias",
     "set_tags",
     "store_model",
