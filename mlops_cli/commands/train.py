@@ -31,7 +31,7 @@ def train(
         str | None,
         typer.Option(
             metavar="RUN_ID",
-            help="Train a run again, compare digest by digest, store nothing.",
+            help="Train a run once more, compare digest by digest and store nothing.",
         ),
     ] = None,
 ) -> Answer:
@@ -70,7 +70,7 @@ def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> 
 
     result = training.reproduce(session.config, name, run_id, session.say)
     if result.unknown:
-        session.warn(f"run {run_id} does not record its {', '.join(result.unknown)}")
+        session.warn(f"not compared, as run {run_id} does not say: {', '.join(result.unknown)}")
     return Answer(
         vars(result),
         lambda: _compared(result),
@@ -79,26 +79,27 @@ def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> 
 
 
 def _compared(result: Reproduction) -> list[object]:
+    last = f"run {result.run_id}"
     if result.reproduced:
         said = "reproduced, the same bytes"
     elif result.model_digest.now is None:
-        said = "not reproduced: the training set is another one, so nothing was trained"
+        said = "not reproduced, the training set is another one"
+        last += ", nothing was trained"
+    elif result.model_digest.now == result.model_digest.then:
+        said = "not reproduced, the same bytes have other figures"
     else:
-        same = result.model_digest.now == result.model_digest.then
-        said = "not reproduced: the same training set gives " + (
-            "the same model with other figures" if same else "another model"
-        )
+        said = "not reproduced, the same training set gives another model"
     title = f"{result.model}: {said}"
     rows = [(d.kind, d.name, _short(d.then), _short(d.now)) for d in result.differences]
     head = table(title, ("kind", "what differs", "then", "now"), rows) if rows else [title]
-    return [*head, f"run {result.run_id}"]
+    return [*head, last]
 
 
-def _short(value: object) -> object:
-    """Cut a digest to what tells it apart at a glance; write lists as JSON does."""
-    if isinstance(value, str) and re.fullmatch("[0-9a-f]{16,}", value):
-        return value[:12]
-    return json.dumps(value) if isinstance(value, list | dict) else value
+def _short(value: object) -> str | None:
+    """Cut a digest to what tells it apart at a glance; write what is no text as YAML has it."""
+    if value is None or isinstance(value, str):
+        return value[:12] if value and re.fullmatch("[0-9a-f]{16,}", value) else value
+    return json.dumps(value)
 
 
 def _view(result: TrainResult) -> list[object]:

@@ -40,7 +40,8 @@ def configurations(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diff
     """
     flat, features = [], []
     for record in (then, now):
-        flat.append({dotted(key): value for key, value in leaves(dict(record["model"]))})
+        known = leaves(dict(record["model"]))
+        flat.append({dotted(key): value for key, value in known if value != {}})
         views = record["model"]["feature_views"].values()
         features.append([name for view in views for name in view["features"]])
     found = differing("config", {"seed": then["seed"]}, {"seed": now["seed"]})
@@ -67,7 +68,8 @@ def training_sets(
     found = differing("data", _files(then), _files(now)) if "files" in then else []
     if then["digest"] == now["digest"]:
         return found
-    rows = differing("data", *({"rows": record.get("rows")} for record in (then, now)))
+    counts = [{"rows": record["rows"]} for record in (then, now) if "rows" in then]
+    rows = differing("data", *counts) if counts else []
     columns = differing("data", _columns(then), _columns(now)) if "columns" in then else []
     moved = [each for each in columns if each.name in {f"column {key}" for key in keys}]
     whole = Difference("data", "dataset_digest", then["digest"], now["digest"])
