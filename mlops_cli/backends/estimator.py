@@ -42,6 +42,11 @@ class FoldScores:
     """Prediction for each row by the model that did not see it."""
 
 
+def threads() -> int:
+    """Return how many folds are fitted side by side, each on one thread."""
+    return os.cpu_count() or 1
+
+
 def objective(model: ModelConfig) -> dict[str, str]:
     """Return XGBoost's objective and the loss it is stopped on.
 
@@ -112,7 +117,7 @@ class Folds:
             predicted = booster.predict(valid, iteration_range=(0, best))
             return float(booster.best_score), best, predicted
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(threads()) as pool:
             fits = list(pool.map(fit, self._parts))
         out_of_fold = np.empty(len(self._labels))
         for (held, _, _), (_, _, predicted) in zip(self._parts, fits, strict=True):

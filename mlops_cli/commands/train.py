@@ -1,12 +1,14 @@
 """`mlops train` and `mlops register`."""
 
+import json
+import re
 from typing import Annotated
 
 import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import TrainResult, ViewCoverage
+from mlops_cli.domain.results import Reproduction, TrainResult, ViewCoverage
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -25,8 +27,17 @@ def train(
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Stop at the run; make no version.")
     ] = False,
+    reproduce: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN_ID",
+            help="Train a run once more, compare digest by digest and store nothing.",
+        ),
+    ] = None,
 ) -> Answer:
     """Train models, measure them on unseen entities and register them as challengers."""
+    if reproduce is not None:
+        return _reproduce(session, models or [], reproduce, every or no_register)
     if bool(models) == every:
         raise InputError(
             "name the models to train, or else --all", "as `mlops train heart_disease`"
@@ -46,6 +57,49 @@ def train(
         lambda: [_view(each) for each in trained],
         failures=failures,
     )
+
+
+def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> Answer:
+    if len(models) != 1 or more:
+        raise InputError(
+            "--reproduce takes one model and neither --all nor --no-register: it stores nothing",
+            "as `mlops train heart_disease --reproduce RUN_ID`",
+        )
+    (name,) = session.models(models)
+    from mlops_cli.services import training
+
+    result = training.reproduce(session.config, name, run_id, session.say)
+    if result.unknown:
+        session.warn(f"not compared, as run {run_id} does not say: {', '.join(result.unknown)}")
+    return Answer(
+        vars(result),
+        lambda: _compared(result),
+        ExitCode.OK if result.reproduced else ExitCode.FINDING,
+    )
+
+
+def _compared(result: Reproduction) -> list[object]:
+    last = f"run {result.run_id}"
+    if result.reproduced:
+        said = "reproduced, the same bytes"
+    elif result.model_digest.now is None:
+        said = "not reproduced, the training set is another one"
+        last += ", nothing was trained"
+    elif result.model_digest.now == result.model_digest.then:
+        said = "not reproduced, the same bytes have other figures"
+    else:
+        said = "not reproduced, the same training set gives another model"
+    title = f"{result.model}: {said}"
+    rows = [(d.kind, d.name, _short(d.then), _short(d.now)) for d in result.differences]
+    head = table(title, ("kind", "what differs", "then", "now"), rows) if rows else [title]
+    return [*head, last]
+
+
+def _short(value: object) -> str | None:
+    """Cut a digest to what tells it apart at a glance; write what is no text as YAML has it."""
+    if value is None or isinstance(value, str):
+        return value[:12] if value and re.fullmatch("[0-9a-f]{16,}", value) else value
+    return json.dumps(value)
 
 
 def _view(result: TrainResult) -> list[object]:

@@ -5,6 +5,7 @@ from mlops_cli.config.limits import DriftConfig, FairnessConfig, GatesConfig
 from mlops_cli.config.loading import Origin, json_schema, load_config, origins
 from mlops_cli.config.masking import masked
 from mlops_cli.config.model import ModelConfig
+from mlops_cli.config.recording import recorded, restored
 from mlops_cli.config.sections import Config
 from mlops_cli.config.training import SearchConfig
 
@@ -22,4 +23,6 @@ __all__ = [
     "load_config",
     "masked",
     "origins",
+    "recorded",
+    "restored",
 ]

@@ -48,8 +48,8 @@ def origins(path: Path, environ: Mapping[str, str] | None = None) -> tuple[Origi
         ConfigError: As for `load_config`.
     """
     values = _read(path, environ)
-    leaves = _leaves(masked(_validate(values, path)), ())
-    return tuple(Origin(dotted(key), value, _origin(values, key)) for key, value in leaves)
+    found = leaves(masked(_validate(values, path)))
+    return tuple(Origin(dotted(key), value, _origin(values, key)) for key, value in found)
 
 
 def json_schema() -> dict[str, Any]:
@@ -85,11 +85,11 @@ def _validate(values: Effective, path: Path) -> Config:
         raise config_error(error, values) from None
 
 
-def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+def leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     """Yield every value that is not a section; a list is one value."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(item, (*path, key))
+            yield from leaves(item, (*path, key))
     else:
         yield path, value
 

@@ -1,11 +1,16 @@
 """One number for the content of a table, whatever the order of its rows and columns.
 
 A multiset hash: each row becomes 64 pseudorandom bits, and the rows are added modulo 2^64 (Bellare
-and Micciancio 1997, AdHash), in two streams of different seeds. It tells accidental changes apart
-as well as any 128-bit hash. Somebody who *wants* a collision can make one, so the sha256 of a file
-stays beside it.
+and Micciancio 1997, AdHash), in two streams. It tells accidental changes apart as well as any
+128-bit hash, and those within one text as well as a 64-bit one. Somebody who *wants* a collision
+can make one, so the sha256 of a file stays beside it.
+
+A cell becomes 64 bits, one to one where it is a number or a time. In the first stream a row is the
+sum of its cells, in the second each cell is multiplied by an odd number of its column before.
 """
 
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -20,6 +25,29 @@ BLOCK = 32_768
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
+@dataclass(frozen=True)
+class TableDigests:
+    """What tells whether a table is the same, and which of its columns are not."""
+
+    whole: str
+    """As `table_digest`."""
+    columns: dict[str, str]
+    """16 hex digits a column: its values, and the keys of the rows that they stand in."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as numbers, and what sets it apart from others with the same values."""
+
+    name: str
+    label: str
+    """Type and name."""
+    words: Words
+    seed: np.uint64
+    weight: np.uint64
+    """Odd, so that nothing is lost where a cell is multiplied by it."""
+
+
 def table_digest(frame: pd.DataFrame) -> str:
     """Return 32 hex digits that depend on every value, type and column name, and on no order.
 
@@ -32,15 +60,34 @@ def table_digest(frame: pd.DataFrame) -> str:
     >>> table_digest(table) == table_digest(table.astype({"a": float}))
     False
     """
-    columns = [_column(str(name), series) for name, series in frame.items()]
-    totals = [0, 0]
-    for start in range(0, len(frame), BLOCK):
-        block = slice(start, start + BLOCK)
-        for stream in (0, 1):
-            totals[stream] += int(_rows(columns, block, stream).sum(dtype=np.uint64))
-    schema = sorted(label for label, _ in columns)
-    summary = repr((schema, len(frame), [total % 2**64 for total in totals]))
-    return blake2b(summary.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return table_digests(frame).whole
+
+
+def table_digests(frame: pd.DataFrame, keys: Collection[str] = ()) -> TableDigests:
+    """Return the digest of a table and one for each of its columns.
+
+    Args:
+        frame: The table.
+        keys: The columns that say whose row it is. The digest of any other column also tells
+            whether its values stand in the rows of the same keys; that of a key does not.
+
+    >>> table = pd.DataFrame({"id": ["a", "b"], "x": [1, 2], "y": [3, 4]})
+    >>> was, now = (table_digests(each, ["id"]).columns for each in (table, table.assign(y=[4, 3])))
+    >>> [name for name in was if was[name] != now[name]]
+    ['y']
+    """
+    columns = _columns(frame)
+    ordered = sorted(columns, key=lambda column: column.name not in keys)
+    totals, parts = np.zeros(2, np.uint64), np.zeros(len(ordered), np.uint64)
+    for _, rows, sums in _blocks(ordered, sum(column.name in keys for column in columns)):
+        totals += rows.sum(axis=1)
+        parts += sums
+    found = {c.name: _hex((c.label, int(part)), 8) for c, part in zip(ordered, parts, strict=True)}
+    schema = sorted(column.label for column in columns)
+    return TableDigests(
+        whole=_hex((schema, len(frame), totals.tolist()), 16),
+        columns={column.name: found[column.name] for column in columns},
+    )
 
 
 def row_digests(frame: pd.DataFrame) -> Words:
@@ -50,49 +97,79 @@ def row_digests(frame: pd.DataFrame) -> Words:
     >>> bool((ones[0] == ones[2]).all()), bool((ones[0] == ones[1]).any())
     (True, False)
     """
-    columns = [_column(str(name), series) for name, series in frame.items()]
-    digests = np.empty((len(frame), 2), dtype=np.uint64)
-    for start in range(0, len(frame), BLOCK):
-        block = slice(start, start + BLOCK)
-        for stream in (0, 1):
-            digests[block, stream] = _rows(columns, block, stream)
+    digests = np.zeros((len(frame), 2), dtype=np.uint64)
+    for block, rows, _ in _blocks(_columns(frame)):
+        digests[block] = rows.T
     return digests
 
 
-def _rows(columns: list[tuple[str, tuple[Words, Words]]], block: slice, stream: int) -> Words:
-    """Hash the rows of one block; the sum over columns ignores their order."""
-    rows = np.zeros((), dtype=np.uint64)
-    for label, cells in columns:
-        rows = rows + _mix(cells[stream][block] ^ np.uint64(_text_hash(label)[stream]))
-    return _mix(rows)
+def _blocks(columns: list[_Column], keys: int = 0) -> Iterator[tuple[slice, Words, list[int]]]:
+    """Yield blocks of rows: where, their digests, shape (2, rows), and a sum for each column.
+
+    The first so many columns are keys. The cells of the others are weighed by the key of their row
+    in the sum of their column. The digests are overwritten by the next block.
+    """
+    size = len(columns[0].words) if columns else 0
+    memory = np.empty((2, 2, min(BLOCK, size)), dtype=np.uint64)
+    for start in range(0, size, BLOCK):
+        block = slice(start, min(start + BLOCK, size))
+        rows, spare = memory[:, :, : block.stop - start]
+        rows[:] = 0
+        place: Words | np.uint64 = np.uint64(1)
+        sums = []
+        for number, column in enumerate(columns):
+            if number == keys:
+                place = _mix(rows[0].copy(), spare[1]) | np.uint64(1)
+            cells = np.bitwise_xor(column.words[block], column.seed, out=spare[0])
+            _mix(cells, spare[1])
+            rows[0] += cells
+            sums.append(np.multiply(cells, place, out=spare[1]).sum())
+            rows[1] += np.multiply(cells, column.weight, out=spare[1])
+        yield block, _mix(rows, spare), sums
 
 
-def _mix(words: Words) -> Words:
-    """Scramble 64-bit words one to one (the finaliser of splitmix64, Steele et al. 2014)."""
-    words = words ^ (words >> np.uint64(30))
+def _mix(words: Words, spare: Words) -> Words:
+    """Scramble 64-bit words in place (the finaliser of splitmix64, Steele et al. 2014).
+
+    One to one; 0 stays 0. `spare` is memory of the same shape: new memory would take most of the
+    time.
+    """
+    words ^= np.right_shift(words, np.uint64(30), out=spare)
     words *= np.uint64(0xBF58476D1CE4E5B9)
-    words ^= words >> np.uint64(27)
+    words ^= np.right_shift(words, np.uint64(27), out=spare)
     words *= np.uint64(0x94D049BB133111EB)
-    words ^= words >> np.uint64(31)
+    words ^= np.right_shift(words, np.uint64(31), out=spare)
     return words
 
 
-def _text_hash(text: str) -> tuple[int, int]:
-    """Return two independent 64-bit hashes of a text."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+def _hex(content: object, size: int) -> str:
+    return blake2b(_bytes(repr(content)), digest_size=size).hexdigest()
 
 
-def _column(name: str, series: "pd.Series[Any]") -> tuple[str, tuple[Words, Words]]:
-    """Return what names the column (name and type), and its cells as 64-bit words per stream."""
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _columns(frame: pd.DataFrame) -> list[_Column]:
+    """Return the columns of a table as numbers."""
+    found = []
+    for name, series in frame.items():
+        kind, words = _words(series)
+        label = f"{kind}\0{name}"
+        digest = blake2b(_bytes(label), digest_size=16).digest()
+        seed, weight = np.frombuffer(digest, dtype="<u8")
+        found.append(_Column(str(name), label, words, seed, weight | np.uint64(1)))
+    return found
+
+
+def _words(series: "pd.Series[Any]") -> tuple[str, Words]:
+    """Return what kind of values a column holds, and its cells as 64-bit words."""
     if series.dtype.kind in "biufmM" and not isinstance(series.dtype, pd.CategoricalDtype):
-        words = _numbers(series)
-        return f"{series.dtype}\0{name}", (words, words)
-    values = np.asarray(series.astype(object), dtype=object)
-    if pd.api.types.infer_dtype(values, skipna=True) not in {"string", "empty"}:
-        values = _spelled(values)
-        return f"object\0{name}", _texts(values)
-    return f"text\0{name}", _texts(values)
+        return str(series.dtype), _numbers(series)
+    values = np.asarray(series, dtype=object)
+    if pd.api.types.infer_dtype(values, skipna=True) in {"string", "empty"}:
+        return "text", _texts(values)
+    return "object", _texts(_spelled(values))
 
 
 def _numbers(series: "pd.Series[Any]") -> Words:
@@ -106,15 +183,18 @@ def _numbers(series: "pd.Series[Any]") -> Words:
     else:
         filled = series.fillna(0) if missing.any() else series
         words = filled.to_numpy().astype(np.uint64)
-    return np.where(missing, _MISSING, words)
+    return np.where(missing, _MISSING, words) if missing.any() else words
 
 
-def _texts(values: npt.NDArray[np.object_]) -> tuple[Words, Words]:
-    """Hash each distinct text once, and spread the hashes over the rows."""
+def _texts(values: npt.NDArray[np.object_]) -> Words:
+    """Hash each distinct text once (SipHash), and spread the hashes over the rows."""
     codes, distinct = pd.factorize(values)
-    hashes = [_text_hash(text) for text in distinct]
-    table = np.array([*hashes, (int(_MISSING),) * 2], dtype=np.uint64)  # code -1: missing
-    return table[codes, 0], table[codes, 1]
+    try:
+        hashes = pd.util.hash_array(distinct, categorize=False)
+    except UnicodeEncodeError:  # half a surrogate pair, which is no text in any file of ours
+        encoded = np.array([*map(_bytes, distinct), None], dtype=object)[:-1]
+        hashes = pd.util.hash_array(encoded, categorize=False)
+    return np.append(hashes, _MISSING)[codes]  # code -1: missing
 
 
 def _spelled(values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

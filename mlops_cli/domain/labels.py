@@ -1,7 +1,10 @@
 """Labels: what a table must hold before anything is learnt from it."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlops_cli.config import ModelConfig
 from mlops_cli.domain.columns import entities, times
@@ -46,3 +49,28 @@ def _check_classes(values: pd.Series, source: str, column: str) -> None:
         raise InputError(
             f"{source}: every {column} is {classes.pop():g}; there is nothing to tell apart"
         )
+
+
+def in_order(labels: pd.DataFrame) -> pd.DataFrame:
+    """Sort labels by all their columns: folds and samples must not hang on the order of a file.
+
+    >>> in_order(pd.DataFrame({"who": ["b", "a", "b"], "sick": [1.0, 0.0, 0.0]}))
+      who  sick
+    0   a   0.0
+    1   b   0.0
+    2   b   1.0
+    """
+    order = np.lexsort([_ranks(labels[name]) for name in reversed(labels.columns)])
+    return labels.iloc[order].reset_index(drop=True)
+
+
+def _ranks(column: pd.Series) -> NDArray[Any]:
+    """Return numbers in the order of the cells; each distinct text is compared once."""
+    if column.dtype.kind == "M":
+        return column.astype("int64").to_numpy()
+    if column.dtype != object:
+        return column.to_numpy(dtype=np.float64)
+    codes, distinct = pd.factorize(column.to_numpy())
+    ranks = np.empty(len(distinct), dtype=np.int64)
+    ranks[np.argsort(distinct.astype(str))] = np.arange(len(distinct))
+    return ranks[codes]

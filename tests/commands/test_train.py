@@ -193,7 +193,7 @@ def test_the_run_keeps_the_evidence(clinic: Path) -> None:
         f"evidence/{name}"
         for name in (
             "roc.png", "precision_recall.png", "calibration.png", "importance.png", "search.json",
-            "dataset.json",
+            "dataset.json", "config.json",
         )
     }  # fmt: skip
 
@@ -220,6 +220,23 @@ def test_the_files_of_the_training_set_are_on_record(clinic: Path, tmp_path: Pat
         expected = hashlib.sha256((clinic / path).read_bytes()).hexdigest()
         assert kept["files"][name] == {Path(path).name: expected}
     assert [view["known"] for view in kept["views"]] == [kept["rows"]] * 2
+    features = load_config(clinic / "config.yaml").models[HEART].stored
+    assert list(kept["columns"]) == ["patient_id", "event_timestamp", HEART, *features]
+
+
+def test_the_configuration_is_on_record_without_the_place_of_the_project(
+    clinic: Path, tmp_path: Path
+) -> None:
+    run = run_of(clinic, 1)
+    place = client_of(clinic).download_artifacts(
+        run.info.run_id, "evidence/config.json", str(tmp_path)
+    )
+    kept = json.loads(Path(place).read_text())
+    assert kept["seed"] == 7
+    assert kept["model"]["search"]["trials"] == 2
+    assert kept["model"]["feature_views"]["heart_vitals"]["ttl"] == "45d"
+    assert kept["model"]["labels"]["source"] == LABELS
+    assert str(clinic) not in Path(place).read_text()
 
 
 def test_labels_without_values_are_counted_by_view(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_cli.domain.digest import table_digest
+from mlops_cli.domain.digest import row_digests, table_digest, table_digests
 
 
 def table():
@@ -35,7 +35,7 @@ def test_it_is_128_bits_in_hex_and_does_not_change_between_versions_of_this_prog
     assert int(DIGEST, 16) < 2**128
     assert len(DIGEST) == 32
     small = pd.DataFrame({"a": [1.5, None], "b": ["x", "y"], "c": [True, False]})
-    assert table_digest(small) == "9ea80614d84d4daba2d84aacb386f3d4"
+    assert table_digest(small) == "df495e1df64f29527b4b1df39330aeef"
 
 
 def test_order_of_rows_and_columns_and_the_index_play_no_part():
@@ -86,6 +86,7 @@ def test_rows_columns_names_and_their_pairing_count():
         (["a", None], ["a", "None"]),
         (["a", None], ["a", ""]),
         (["a", "b", "b"], ["a", "a", "b"]),
+        (["a", "\udc80"], ["a", "\udc81"]),
         ([0, 0, 1, 1], [0, 0, 0, 1]),
     ],
 )
@@ -113,6 +114,54 @@ def test_no_rows_still_have_columns():
     empty = TABLE.iloc[:0]
     assert table_digest(empty) != table_digest(empty.drop(columns="flag"))
     assert table_digest(pd.DataFrame()) != table_digest(pd.DataFrame(index=[0, 1]))
+
+
+KEYS = ("id", "time")
+
+
+def changed_columns(changed):
+    """Which columns of the table have another digest, where the id and the time say whose row."""
+    was, now = (table_digests(frame, KEYS).columns for frame in (TABLE, changed))
+    return {name for name in was if was[name] != now.get(name)}
+
+
+def test_the_digests_of_columns_have_no_order_either():
+    assert list(table_digests(TABLE, KEYS).columns) == list(TABLE.columns)
+    shuffled = TABLE.sample(frac=1, random_state=1)[list(reversed(TABLE.columns))]
+    assert table_digests(shuffled, KEYS).whole == DIGEST
+    assert changed_columns(shuffled) == set()
+
+
+@pytest.mark.parametrize("column", ["number", "small", "count", "flag", "word", "optional"])
+def test_a_column_is_named_where_values_have_changed_or_swapped_their_rows(column):
+    gone = TABLE.copy()
+    row = TABLE.index[TABLE[column].notna()][-1]
+    gone[column] = gone[column].mask(gone.index == row)
+    swapped = TABLE.copy()
+    swapped[column] = TABLE[column].array[::-1]
+    assert swapped[column].dtype == TABLE[column].dtype
+    for changed in (gone, swapped):
+        assert changed_columns(changed) == {column}
+
+
+def test_a_column_is_named_where_only_its_type_has_changed():
+    assert changed_columns(TABLE.astype({"count": "int32"})) == {"count"}
+    empty = TABLE.iloc[:0]
+    was, now = (table_digests(each).columns for each in (empty, empty.astype({"count": "int32"})))
+    assert {name for name in was if was[name] != now[name]} == {"count"}
+
+
+def test_another_key_is_named_and_so_is_every_column_that_is_not_a_key():
+    changed = TABLE.copy()
+    changed.loc[5, "id"] = "PT"
+    assert changed_columns(changed) == set(TABLE.columns) - {"time"}
+
+
+def test_each_row_has_digests_of_its_own_whatever_the_others_are():
+    digests = row_digests(TABLE)
+    assert len(np.unique(digests, axis=0)) == len(TABLE)
+    assert len(np.unique(digests[:, 0])) == len(np.unique(digests[:, 1])) == len(TABLE)
+    assert (row_digests(TABLE.iloc[39_000:]) == digests[39_000:]).all()
 
 
 @settings(max_examples=60)

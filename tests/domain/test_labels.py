@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlops_cli.config import ModelConfig
-from mlops_cli.domain.labels import checked_labels
+from mlops_cli.domain.labels import checked_labels, in_order
 from mlops_cli.errors import InputError
 
 
@@ -97,3 +99,21 @@ def test_a_row_without_a_time_is_refused(time):
 def test_a_row_without_an_entity_is_refused(entity):
     with pytest.raises(InputError, match="labels: row 24 has no who"):
         checked_labels(table(who=["a"] * 23 + [entity]), model(), "labels")
+
+
+labels_of_people = st.lists(
+    st.tuples(st.sampled_from(["", "a", "b", "ä", "a10", "a9"]), st.integers(-2, 2), st.booleans()),
+    max_size=12,
+)
+
+
+@given(labels_of_people, st.randoms())
+def test_labels_are_in_one_order_whatever_that_of_their_file(rows, chance):
+    def frame(rows):
+        made = pd.DataFrame(rows, columns=["who", "day", "sick"])
+        days = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(made.pop("day"), "D")
+        return made.assign(who=made["who"].astype(object), at=days, sick=made["sick"].astype(float))
+
+    shuffled = chance.sample(rows, len(rows))
+    ordered = in_order(frame(shuffled)[["who", "at", "sick"]])
+    pd.testing.assert_frame_equal(ordered, frame(sorted(rows))[["who", "at", "sick"]])

@@ -2,11 +2,13 @@
 
 import os
 
-# MLflow reads these while it is imported: no telemetry, and failures within a bounded time.
+# MLflow reads these while it is imported: no telemetry, failures within a bounded time, and no
+# progress bar of its own.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlops_cli.backends.registry.runs import (
     log,
@@ -14,7 +16,9 @@ from mlops_cli.backends.registry.runs import (
     log_files,
     run,
     run_metrics,
+    run_params,
     run_status,
+    run_text,
 )
 from mlops_cli.backends.registry.stored import (
     fetch,
@@ -53,7 +57,9 @@ __all__ = [
     "log_files",
     "run",
     "run_metrics",
+    "run_params",
     "run_status",
+    "run_text",
     "set_alias",
     "set_tags",
     "store_model",

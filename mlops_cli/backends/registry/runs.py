@@ -1,6 +1,7 @@
 """Training runs: their state, figures and files."""
 
 import math
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -99,6 +100,21 @@ def run_status(config: Config, run_id: str) -> tuple[str, dict[str, str]]:
     if found.info.lifecycle_stage != LifecycleStage.ACTIVE:
         raise NotFoundError(f"run {run_id} was deleted", f"`mlflow runs restore --run-id {run_id}`")
     return str(found.info.status), dict(found.data.tags)
+
+
+def run_params(config: Config, run_id: str) -> dict[str, str]:
+    """Return a run's parameters as text."""
+    with reaching(config) as client:
+        return dict(client.get_run(run_id).data.params)
+
+
+def run_text(config: Config, run_id: str, place: str) -> str | None:
+    """Return a text file that was stored with a run, None where it has no such file."""
+    folder = place.rpartition("/")[0]
+    with reaching(config) as client, tempfile.TemporaryDirectory() as scratch:
+        if place not in {each.path for each in client.list_artifacts(run_id, folder)}:
+            return None
+        return Path(client.download_artifacts(run_id, place, scratch)).read_text(encoding="utf-8")
 
 
 def run_metrics(config: Config, run_id: str) -> dict[str, float]:

@@ -1,0 +1,55 @@
+"""`train`: from labels to a stored model with its evidence, top to bottom."""
+
+import time
+from collections.abc import Callable
+
+from mlops_cli.backends import registry
+from mlops_cli.config import Config
+from mlops_cli.domain.contract import policy_digest
+from mlops_cli.domain.results import Rows, TrainResult
+from mlops_cli.services.training.dataset import build
+from mlops_cli.services.training.fitting import Say, fit, measure
+from mlops_cli.services.training.storing import store, surroundings
+
+Register = Callable[[Config, str, str], int]
+
+
+def train(config: Config, name: str, say: Say, register: Register | None) -> TrainResult:
+    """Train, evaluate and store one model, and make its run a version if `register` is given.
+
+    Raises:
+        NotFoundError: The labels or a feature source do not exist.
+        InputError: The labels cannot be learnt from.
+    """
+    started = time.monotonic()
+    model = config.models[name]
+    say(f"{name}: joining features to labels")
+    data = build(config, name)
+    tags = {
+        "mlops.model": name,
+        "mlops.dataset_digest": data.digests.whole,
+        "mlops.policy_digest": policy_digest(model),
+        **surroundings(config),
+    }
+    with registry.run(config, name, tags) as run_id:
+        fitted = fit(config, name, data, say)
+        measured = measure(config, name, data, fitted)
+        digests = store(config, name, run_id, data, fitted, measured)
+    version = register(config, name, run_id) if register else None
+    return TrainResult(
+        model=name,
+        run_id=run_id,
+        version=version,
+        alias=registry.CHALLENGER if register else None,
+        task=model.task,
+        metrics=measured.metrics,
+        cross_validation=fitted.cross_validation,
+        rows=Rows(int((~data.held).sum()), int(data.held.sum())),
+        views=data.views,
+        dataset_digest=data.digests.whole,
+        model_digest=digests["model"],
+        fairness=measured.fairness,
+        params=fitted.params,
+        evals=model.search.trials,
+        seconds=round(time.monotonic() - started, 1),
+    )

@@ -1,0 +1,94 @@
+"""What is kept of a training: the model folder, and the evidence beside it."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mlops_cli.backends import environment, estimator, files, plots, registry, tables
+from mlops_cli.config import Config, ModelConfig, recorded
+from mlops_cli.domain.contract import Contract
+from mlops_cli.services.training.dataset import TrainingSet
+from mlops_cli.services.training.fitting import Fitted, Measured, figures
+
+REFERENCE_ROWS = 20_000
+DATASET_FILE = "dataset.json"
+CONFIG_FILE = "config.json"
+_CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
+_VERSION, _THREADS = "mlops.version.", "mlops.threads"
+
+
+def surroundings(config: Config) -> dict[str, str]:
+    """Return as tags of a run what it is made with: commit, packages and threads."""
+    made = environment.commit(config.root) | environment.packages()
+    return {**made, _THREADS: str(estimator.threads())}
+
+
+def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what the tags of a run say of code, pins and threads, by the name for people."""
+    pins = {tag: value for tag, value in tags.items() if tag.startswith(_VERSION)}
+    return {
+        "code": {title: tags[tag] for tag, title in _CODE.items() if tag in tags},
+        "pins": {tag.removeprefix(_VERSION): value for tag, value in pins.items()},
+        "threads": {"threads": tags[_THREADS]} if _THREADS in tags else {},
+    }
+
+
+def store(
+    config: Config, name: str, run_id: str, data: TrainingSet, fitted: Fitted, measured: Measured
+) -> dict[str, str]:
+    """Write the model with its evidence to the run and return the digests of the model."""
+    model = config.models[name]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, evidence = Path(scratch) / "model", Path(scratch) / "evidence"
+        digests = write_model(folder, config, name, data, fitted)
+        importance = estimator.importance(fitted.booster, list(model.inputs))
+        truth, scores = data.labels[data.held], fitted.scores[data.held]
+        plots.write(evidence, model.task, truth, scores, importance)
+        for file, content in (
+            ("search.json", {"losses": fitted.losses, "importance": importance}),
+            (DATASET_FILE, data.record()),
+            (CONFIG_FILE, recorded(config, name)),
+        ):
+            files.write_text(evidence / file, json.dumps(content, indent=1))
+        registry.log_dataset(config, run_id, name, data.digests.whole, model.labels.source)
+        registry.log_files(config, run_id, evidence, "evidence")
+        source = registry.store_model(config, run_id, name, folder)
+    tags = {"mlops.source": source, **{f"mlops.{key}_digest": d for key, d in digests.items()}}
+    registry.log(config, run_id, fitted.params, figures(measured, fitted), tags)
+    tables.append(config, "model.trained", name, None, {"run_id": run_id, **digests})
+    return digests
+
+
+def write_model(
+    folder: Path, config: Config, name: str, data: TrainingSet, fitted: Fitted
+) -> dict[str, str]:
+    """Write the model folder, sealed, and return its digests."""
+    model = config.models[name]
+    registry.write_model(folder, fitted.booster, list(model.inputs), environment.pins())
+    _write_rows(folder, model, data, fitted, config.seed)
+    entities = len(set(data.entities[~data.held]))
+    return estimator.seal(folder, Contract.of(name, model, entities, data.digests.whole))
+
+
+def _write_rows(
+    folder: Path, model: ModelConfig, data: TrainingSet, fitted: Fitted, seed: int
+) -> None:
+    """Keep what later decisions need: training rows for drift checks, held out rows for the gates.
+
+    Predictions are those for unseen rows: a model is surer of what it was trained on, and new
+    predictions would seem to have drifted from that.
+    Entities are kept as numbers: enough to resample by, nothing to recognise anybody by.
+    """
+    frame = data.frame.assign(
+        mlops_label=data.labels,
+        mlops_prediction=fitted.scores,
+        mlops_entity=np.unique(data.entities.astype(str), return_inverse=True)[1],
+    )
+    reference = frame[~data.held].drop(columns="mlops_entity")
+    if len(reference) > REFERENCE_ROWS:
+        reference = reference.sample(REFERENCE_ROWS, random_state=seed)
+    files.write_table(folder / estimator.REFERENCE_FILE, reference, model.features)
+    files.write_table(folder / estimator.HOLDOUT_FILE, frame[data.held], model.features)
