@@ -118,6 +118,10 @@ def _view(result: TrainResult) -> list[object]:
         columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
         views.append(table("Fairness", columns, gaps))
     gone = [_absent(view) for view in result.views if view.expired or view.unknown]
+    gone += [
+        f"{name}: missing for {count} labels, which were left out (missing: refuse)"
+        for name, count in result.left_out.items()
+    ]
     return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
 
 

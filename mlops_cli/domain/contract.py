@@ -31,7 +31,14 @@ class Contract(Section):
     dataset_digest: str
 
     @classmethod
-    def of(cls, name: str, model: ModelConfig, entities: int, dataset_digest: str) -> Self:
+    def of(
+        cls,
+        name: str,
+        model: ModelConfig,
+        features: dict[str, FeatureConfig],
+        entities: int,
+        dataset_digest: str,
+    ) -> Self:
         """Take the contract from the configuration and the training set."""
         return cls(
             model=name,
@@ -39,7 +46,7 @@ class Contract(Section):
             entity=model.entity,
             keys=model.keys,
             label=model.labels.column,
-            features=model.features,
+            features=features,
             threshold=model.threshold,
             bands=model.bands,
             holdout=model.holdout,

@@ -175,6 +175,8 @@ class TrainResult:
     rows: Rows
     views: tuple[ViewCoverage, ...]
     """For how many labels each feature view had values."""
+    left_out: Mapping[str, int]
+    """Labels that were not used, by the feature they lacked whose policy is to refuse."""
     dataset_digest: str
     model_digest: str
     fairness: tuple[FairnessGap, ...]

@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlops_cli.backends import feature_store, files
-from mlops_cli.config import Config, ModelConfig
+from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import split
 from mlops_cli.domain.columns import typed
 from mlops_cli.domain.digest import TableDigests, table_digests
-from mlops_cli.domain.labels import checked_labels, in_order
+from mlops_cli.domain.labels import MIN_ROWS, checked_labels, in_order
+from mlops_cli.domain.missing import refused, with_fills
 from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import InputError
 
@@ -22,14 +23,23 @@ from mlops_cli.errors import InputError
 class TrainingSet:
     """Features as they were known at each label's time, and who is held out."""
 
+    features: dict[str, FeatureConfig]
+    """The model's, with what fills their gaps."""
     entities: NDArray[np.object_]
     frame: pd.DataFrame
     labels: NDArray[np.float64]
     held: NDArray[np.bool_]
     digests: TableDigests
     views: tuple[ViewCoverage, ...]
+    left_out: dict[str, int]
+    """Labels without a value that must be there, by feature; they are in no row of this set."""
     files: dict[str, dict[str, str]]
     """As `source_files`, before they were read."""
+
+    @property
+    def inputs(self) -> dict[str, FeatureConfig]:
+        """The features that the model reads, in order."""
+        return {name: spec for name, spec in self.features.items() if spec.input}
 
     def record(self) -> dict[str, Any]:
         """Return what it was made of: its tables, as they were, and what they covered."""
@@ -39,6 +49,7 @@ class TrainingSet:
             "columns": self.digests.columns,
             "files": self.files,
             "views": [vars(view) for view in self.views],
+            "left_out": self.left_out,
         }
 
 
@@ -53,17 +64,28 @@ def build(config: Config, name: str) -> TrainingSet:
     source = model.labels.source
     hashes = source_files(model)
     labels = in_order(checked_labels(files.read_table(Path(source)), model, source))
-    held = _held(model, labels, source)
     known = feature_store.historical(config, model, labels)
     frame = typed(known.frame, model.features, "the feature store")
+    gaps = refused(frame, model.features)
+    whole = ~np.any([np.zeros(len(frame), dtype=bool), *gaps.values()], axis=0)
+    if whole.sum() < MIN_ROWS:
+        lacking = ", ".join(sorted(gaps))
+        raise InputError(
+            f"{source}: {whole.sum()} of {len(labels)} labels have a value of {lacking}",
+            "`missing: refuse` leaves the others out; `missing: use` would learn from them",
+        )
+    labels, stored, frame = labels[whole], known.frame[whole], frame[whole]
+    held = _held(model, labels, source)
     keys = {*model.keys, model.labels.timestamp}
     return TrainingSet(
+        features=with_fills(model.features, frame[~held]),
         entities=labels[model.entity].to_numpy(dtype=object),
         frame=frame,
         labels=labels[model.labels.column].to_numpy(dtype=np.float64),
         held=held,
-        digests=table_digests(pd.concat([labels, known.frame], axis=1), keys),
+        digests=table_digests(pd.concat([labels, stored], axis=1), keys),
         views=known.coverage,
+        left_out={name: int(gap.sum()) for name, gap in gaps.items()},
         files=hashes,
     )
 

@@ -41,7 +41,7 @@ class Measured:
 def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     """Search the parameters by grouped cross-validation and fit all training rows with the best."""
     model = config.models[name]
-    matrix = encode(data.frame, model.inputs)
+    matrix = encode(data.frame, data.inputs)
     rows, labels = matrix[~data.held], data.labels[~data.held]
     fixed = {**estimator.objective(model), "seed": config.seed}
 
@@ -50,7 +50,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
         numbers = split.grouped_folds(
             data.entities[~data.held], labels, model.search.folds, seed, stratify=classes
         )
-        return estimator.Folds(rows, labels, numbers, model.inputs)
+        return estimator.Folds(rows, labels, numbers, data.inputs)
 
     def score(parts: estimator.Folds, params: Mapping[str, Any]) -> estimator.FoldScores:
         return parts.score({**fixed, **params}, model.search.max_rounds, model.search.patience)
@@ -66,11 +66,11 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     repeats = [score(folds(config.seed + n), best) for n in range(model.search.repeats)]
     rounds = int(np.median([each.rounds for each in repeats]))
     say(f"{name}: fitting {rounds} trees on {len(rows)} rows")
-    booster = estimator.fit(rows, labels, model.inputs, {**fixed, **best}, rounds)
+    booster = estimator.fit(rows, labels, data.inputs, {**fixed, **best}, rounds)
     scored = [
         metrics.evaluate(model.task, labels, each.out_of_fold, model.threshold) for each in repeats
     ]
-    scores = estimator.predict(booster, matrix, model.inputs)
+    scores = estimator.predict(booster, matrix, data.inputs)
     scores[~data.held] = repeats[0].out_of_fold
     return Fitted(
         booster=booster,

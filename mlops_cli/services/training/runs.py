@@ -46,6 +46,7 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         cross_validation=fitted.cross_validation,
         rows=Rows(int((~data.held).sum()), int(data.held.sum())),
         views=data.views,
+        left_out=data.left_out,
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,

@@ -67,10 +67,12 @@ def write_model(
 ) -> dict[str, str]:
     """Write the model folder, sealed, and return its digests."""
     model = config.models[name]
-    registry.write_model(folder, fitted.booster, list(model.inputs), environment.pins())
+    registry.write_model(folder, fitted.booster, list(data.inputs), environment.pins())
     _write_rows(folder, model, data, fitted, config.seed)
     entities = len(set(data.entities[~data.held]))
-    return estimator.seal(folder, Contract.of(name, model, entities, data.digests.whole))
+    return estimator.seal(
+        folder, Contract.of(name, model, data.features, entities, data.digests.whole)
+    )
 
 
 def _write_rows(
