@@ -119,7 +119,7 @@ def _training_set(config: Config, model: ModelConfig) -> TrainingSet:
     source = model.labels.source
     places = {name: view.source for name, view in model.feature_views.items()}
     hashes = {name: files.digests(place) for name, place in {"labels": source, **places}.items()}
-    labels = checked_labels(files.read_table(Path(source)), model, source)
+    labels = checked_labels(files.read_source(Path(source)), model, source)
     held = _held(model, labels, source)
     known = feature_store.historical(config, model, labels)
     frame = typed(known.frame, model.features, "the feature store")

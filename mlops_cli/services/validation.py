@@ -30,11 +30,11 @@ def validate(config: Config, name: str) -> ValidationResult:
     for view_name, view in model.feature_views.items():
         if view.source is None:
             continue
-        frame = files.read_table(Path(view.source))
+        frame = files.read_source(Path(view.source))
         columns = (model.entity, view.timestamp, *filter(None, [view.created]))
         findings += table_checks.check(view_name, frame, columns, view.features)
         count += 1
-    labels = files.read_table(Path(model.labels.source))
+    labels = files.read_source(Path(model.labels.source))
     findings += table_checks.check_labels(
         labels, (model.entity, model.labels.timestamp), model.labels.column, model.task
     )

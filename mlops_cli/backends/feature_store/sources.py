@@ -1,5 +1,6 @@
 """Reading the Parquet files behind a feature view: verified, with times in UTC."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str])
     if not isinstance(source, FileSource):
         raise InputError(f"feature source {source.name!r} is not a file of ours to read")
     path = source.get_uri_for_file_path(config.repo_path, source.path)
+    if "://" not in path:
+        path = os.path.realpath(path)  # once: an import may let the name stand for another folder
     stored = {new: old for old, new in source.field_mapping.items()}
     asked = [*columns, *stamps]
     checked = ds.ParquetFileFormat(
