@@ -112,7 +112,8 @@ def _words(values: pd.Series) -> NDArray[np.object_]:
     if pd.api.types.infer_dtype(values, skipna=True) != "string":  # 1, 1.0 and True are equal
         return np.array([*(word(cell) for cell in values), None], dtype=object)[:-1]
     codes, distinct = pd.factorize(values.astype(object))
-    table = np.array([*(word(cell) for cell in distinct), None], dtype=object)
+    table = np.array([*distinct, None], dtype=object)
+    table[table == ""] = None
     return table[codes]
 
 

@@ -64,6 +64,18 @@ def report(wrong: Iterable[Wrong]) -> tuple[Rejected, ...]:
     return tuple(entries)
 
 
+def rejects(lines: Sequence[pd.DataFrame], wrong: Sequence[Wrong]) -> pd.DataFrame:
+    """Return the rows that are wrong, as they were read, with their numbers and the reasons.
+
+    Args:
+        lines: The rows, indexed by their numbers from 0.
+        wrong: What is wrong with them.
+    """
+    rows = pd.concat(lines).sort_index()
+    said = reasons(wrong)[rows.index].to_numpy()
+    return rows.assign(mlops_row=rows.index + 1, mlops_reason=said)
+
+
 def reasons(wrong: Sequence[Wrong]) -> pd.Series:
     """Return what is wrong with each row, by its number from 0, ascending.
 

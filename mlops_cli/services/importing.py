@@ -113,7 +113,9 @@ def import_table(config: Config, name: str, source: Source, choices: Choices) ->
             return Imported(tuple(done), intake.rows, found, None)
         rejects = choices.rejects or _place(config, name)
         if found:
-            ready.enter_context(files.written(rejects, _rejects(intake)))
+            ready.enter_context(
+                files.written(rejects, rejection.rejects(intake.lines, intake.wrong))
+            )
         told = source.path.name if source.path else "query"
         details = {"file": told, "rows": intake.rows, "tables": len(done)}
         if found:
@@ -239,13 +241,6 @@ def _failure(intake: _Intake, name: str) -> InputError:
         f"{first.sentence()}",
         "nothing was written; `--on-error reject` imports the others",
     )
-
-
-def _rejects(intake: _Intake) -> pd.DataFrame:
-    """Return the rows that are wrong, as they were read, with their numbers and the reasons."""
-    rows = pd.concat(intake.lines).sort_index()
-    reasons = rejection.reasons(intake.wrong)
-    return rows.assign(mlops_row=rows.index + 1, mlops_reason=reasons[rows.index].to_numpy())
 
 
 def _place(config: Config, name: str) -> Path:

@@ -73,7 +73,7 @@ class Parts:
         if columns is None and name not in self.written:
             return read_table(path)
         with translating(path):
-            return pq.read_table(path, columns, page_checksum_verification=True).to_pandas()
+            return pq.read_table(path, columns=columns, page_checksum_verification=True).to_pandas()
 
     def read_all(self, columns: list[str], words: list[str]) -> pd.DataFrame:
         """Read some columns of all parts, one after the other; `words` become categories."""
@@ -82,7 +82,7 @@ class Parts:
             with translating(self._file(name)):
                 tables.append(
                     pq.read_table(
-                        self._file(name), columns,
+                        self._file(name), columns=columns,
                         read_dictionary=words, page_checksum_verification=True,
                     )
                 )  # fmt: skip
@@ -118,8 +118,7 @@ def rewriting(path: Path) -> Iterator[Parts]:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file", "a source that is one ends in .parquet")
         version = _version(path)
-        found = sorted(path.resolve().rglob("*.parquet")) if path.is_dir() else []
-        found = [each for each in found if not each.name.startswith((".", "_"))]
+        found = _visible(path.resolve()) if path.is_dir() else []
         known = {each.stem: each for each in found} if version is not None else {}
         by_hand = [] if version is not None else found
         staged: list[Path] = []
@@ -131,6 +130,15 @@ def rewriting(path: Path) -> Iterator[Parts]:
 
         parts = Parts(path, known, by_hand, place)
         yield parts
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder as Arrow sees them: no name on the way is hidden."""
+    return sorted(
+        each
+        for each in folder.rglob("*.parquet")
+        if not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
+    )
 
 
 @contextmanager

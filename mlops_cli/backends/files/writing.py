@@ -68,7 +68,10 @@ def _write_parquet(path: Path, frame: pd.DataFrame, features: Mapping[str, Featu
         if spec and spec.type == "bool":
             values = values.astype("boolean")
         columns[str(name)] = pa.array(values, type=kind, from_pandas=True)
-    pq.write_table(pa.table(columns), path, write_page_checksum=True)
+    table = pa.table(columns)
+    # Hardly a measurement occurs twice: a dictionary of them only takes time.
+    repeated = [name for name in table.column_names if table[name].type != pa.float64()]
+    pq.write_table(table, path, use_dictionary=repeated, write_page_checksum=True)
 
 
 def _write_jsonl(path: Path, frame: pd.DataFrame) -> None:

@@ -76,9 +76,11 @@ def import_(
 ) -> Answer:
     """Add a table of your own to a model's feature views and labels; the same rows only once.
 
-    How its columns and words become those of config.yaml is said under `imports` there. A row is
-    wrong if it has no id or time, or a cell that is not of its feature's type. Values out of range
-    and unknown categories are imported: `mlops features validate` finds them.
+    How its columns and words become those of config.yaml is said under `imports`.
+
+    A row is wrong if it has no id, no time, or a cell of another type than its
+    feature. Values out of range and unknown categories are not wrong here: they are
+    imported, and `mlops features validate` finds them.
     """
     if (file is None) == (sql is None) or (sql is None) != (query is None):
         raise InputError(
