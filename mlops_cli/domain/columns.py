@@ -16,6 +16,7 @@ from mlops_cli.errors import InputError
 _FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 _FLAGS |= {"yes": 1.0, "no": 0.0}
 _ARTICLES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_NUMBERS = {"integer", "floating", "mixed-integer-float"}
 _LARGEST_WHOLE = 2.0**53
 """Beyond it a float64 leaves out whole numbers."""
 
@@ -79,6 +80,8 @@ def checked(values: pd.Series, spec: FeatureConfig) -> Checked:
     if spec.type == "category":
         words = pd.Series(_words(values), index=values.index, name=values.name, dtype=object)
         return Checked(words)
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in _NUMBERS:
+        values = pd.to_numeric(values)
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(numbers), dtype=bool)

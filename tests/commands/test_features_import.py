@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -227,14 +228,14 @@ def test_rejected_rows_go_to_a_file_and_the_others_in(ward: Path, mlops: Mlops) 
     assert rejects.parent == ward / ".mlops/rejects"
     lines = rejects.read_text().splitlines()
     assert lines == [
-        "patient_id,event_timestamp,bmi,smoker,visits,mlops_row,mlops_reason",
-        "secret-1,2026-01-10,thin,maybe,1.5,2,"
+        "patient_id,event_timestamp,bmi,smoker,visits,mlops_line,mlops_row,mlops_reason",
+        "secret-1,2026-01-10,thin,maybe,1.5,,2,"
         "bmi: not a number; smoker: not true or false; visits: not a whole number",
-        ",2026-01-10,20,yes,1,3,patient_id: no id",
-        "secret-2,,20,yes,1,4,event_timestamp: no time",
-        "secret-3,soon,20,yes,1,5,event_timestamp: not a time in ISO 8601",
-        "b,2026-01-10,20,yes,1,6,longer than its header",
-        "c,2026-01-10,,,,7,shorter than its header",
+        ",2026-01-10,20,yes,1,,3,patient_id: no id",
+        "secret-2,,20,yes,1,,4,event_timestamp: no time",
+        "secret-3,soon,20,yes,1,,5,event_timestamp: not a time in ISO 8601",
+        'b,2026-01-10,20,yes,1,"b,2026-01-10,20,yes,1,more,cells",6,longer than its header',
+        'c,2026-01-10,,,,"c,2026-01-10",7,shorter than its header',
     ]
     (event,) = mlops("audit", "log", "--json").data["events"]
     assert (event["details"]["rows"], event["details"]["rejected"]) == (2, 6)
@@ -320,6 +321,31 @@ def test_broken_lines_of_jsonl_are_rejected(ward: Path, mlops: Mlops) -> None:
     run = import_text(mlops, text, "--on-error", "reject", "--json", name="own.jsonl")
     assert (run.code, told(run)) == (3, [(None, "not a JSON object", 2, [2, 3])])
     assert stored("vitals")["bmi"].tolist() == [20, 21]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "query"])
+def test_long_numbers_as_ids_keep_their_digits_beside_a_gap(
+    ward: Path, mlops: Mlops, kind: str
+) -> None:
+    ids = [2**53 + 1, None, 2**62 + 1]
+    rows = {"patient_id": ids, "event_timestamp": ["2026-01-01"] * 3, "bmi": [20, None, 22]}
+    rows |= {"smoker": [True] * 3, "visits": [1, None, 3]}
+    table = pa.table(rows)
+    where: tuple[str, ...] = (f"own.{kind}",)
+    if kind == "parquet":
+        pq.write_table(table, "own.parquet")
+    elif kind == "jsonl":
+        Path("own.jsonl").write_text("\n".join(json.dumps(row) for row in table.to_pylist()))
+    else:
+        with sqlite3.connect("clinic.db") as clinic:
+            clinic.execute("CREATE TABLE v (patient_id, event_timestamp, bmi, smoker, visits)")
+            for row in table.to_pylist():
+                clinic.execute("INSERT INTO v VALUES (?, ?, ?, ?, ?)", list(row.values()))
+        where = ("--sql", "sqlite:///clinic.db", "--query", "SELECT * FROM v")
+    run = mlops("features", "import", "ward", *where, "--on-error", "reject", "--json")
+    assert told(run) == [("patient_id", "no id", 1, [2])]
+    assert stored("vitals")["patient_id"].tolist() == [str(ids[0]), str(ids[2])]
+    assert stored("vitals")["visits"].tolist() == [1, 3]
 
 
 def test_a_large_csv_is_numbered_across_its_blocks(ward: Path, mlops: Mlops) -> None:
@@ -764,6 +790,17 @@ def test_files_may_come_in_any_order(
             found.append(table.sort_values(["patient_id", "event_timestamp"], ignore_index=True))
     for each in found[1:]:
         pd.testing.assert_frame_equal(each, found[0])
+
+
+def test_a_file_put_into_a_version_of_ours_is_taken_in(filled: Path, mlops: Mlops) -> None:
+    """As a month of its own it would stand beside the real one, with the same keys."""
+    part = files.read_source(Path("data/vitals/2026-01.parquet"))
+    part.assign(visits=[7, 8]).to_parquet("data/vitals/extra.parquet", index=False)
+    more = "patient_id,event_timestamp,bmi,smoker,visits\nc,2026-02-03,25,no,1\n"
+    (table,) = import_text(mlops, more, "--json").data["tables"]
+    assert (table["rows"], table["new"], table["moved"]) == (6, 1, None)
+    assert list(months()) == ["2026-01.parquet", "2026-02.parquet", "2026-04.parquet"]
+    assert sorted(stored("vitals")["visits"]) == [1, 3, 4, 5, 7, 8]
 
 
 @pytest.mark.parametrize("fault", ["tail", "none"])

@@ -20,6 +20,7 @@ from mlops_cli.config.imports import ImportConfig
 from mlops_cli.errors import InputError, NotFoundError
 
 _ROWS = 250_000
+_LINE = "mlops_line"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class BrokenLine:
     """Its number among the rows, from 0."""
     reason: str
     cells: dict[str, str]
-    """What it says, as far as that belongs to columns."""
+    """What it says by column, and all of it under `mlops_line`."""
 
 
 def batches(path: Path, imports: ImportConfig, broken: list[BrokenLine]) -> Iterator[pd.DataFrame]:
@@ -99,7 +100,7 @@ def _parquet(path: Path, row: int) -> Iterator[pd.DataFrame]:
         if not file.metadata.num_rows:
             yield file.read().to_pandas()
         for piece in file.iter_batches(_ROWS):
-            yield _numbered(piece.to_pandas(), row)
+            yield _numbered(piece, row)
             row += piece.num_rows
 
 
@@ -113,7 +114,8 @@ def _csv(
         lost.append(line.number - (1 if imports.header else 2))  # it counts the header
         longer = line.actual_columns > line.expected_columns
         reason = f"{'longer' if longer else 'shorter'} than its header"
-        broken.append(BrokenLine(row + lost[-1], reason, _cells(line.text, style)))
+        cells = _cells(line.text, style) | {_LINE: line.text}
+        broken.append(BrokenLine(row + lost[-1], reason, cells))
         return "skip"
 
     kept = 0
@@ -147,7 +149,7 @@ def _jsonl(path: Path, row: int, broken: list[BrokenLine]) -> Iterator[pd.DataFr
     if not table.num_rows:
         yield table.to_pandas()
     for start in range(0, table.num_rows, _ROWS):
-        yield _numbered(table.slice(start, _ROWS).to_pandas(), row + start)
+        yield _numbered(table.slice(start, _ROWS), row + start)
 
 
 def _json_lines(path: Path, row: int, broken: list[BrokenLine]) -> pd.DataFrame:
@@ -162,11 +164,13 @@ def _json_lines(path: Path, row: int, broken: list[BrokenLine]) -> pd.DataFrame:
             if isinstance(said, dict):
                 rows[number] = said
             else:
-                broken.append(BrokenLine(number, "not a JSON object", {}))
+                broken.append(BrokenLine(number, "not a JSON object", {_LINE: line.rstrip()}))
     names = dict.fromkeys(name for each in rows.values() for name in each)
     frame = pd.DataFrame(list(rows.values()), columns=list(names), dtype=object)
     return frame.set_axis(pd.Index(list(rows), dtype=np.int64))
 
 
-def _numbered(frame: pd.DataFrame, row: int) -> pd.DataFrame:
+def _numbered(piece: pa.Table | pa.RecordBatch, row: int) -> pd.DataFrame:
+    # A long whole number beside a gap would lose its last digits as a float.
+    frame = piece.to_pandas(integer_object_nulls=True)
     return frame.set_axis(pd.RangeIndex(row, row + len(frame)))

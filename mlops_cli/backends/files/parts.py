@@ -24,6 +24,7 @@ from mlops_cli.config import FeatureConfig
 from mlops_cli.errors import InputError
 
 _WHOLE = ""
+_MONTH = re.compile(r"[0-9]{4,}-[0-9]{2}\.parquet")
 
 
 class Parts:
@@ -117,10 +118,11 @@ def rewriting(path: Path) -> Iterator[Parts]:
             _finish_swing(path)
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file", "a source that is one ends in .parquet")
-        version = _version(path)
         found = _visible(path.resolve()) if path.is_dir() else []
-        known = {each.stem: each for each in found} if version is not None else {}
-        by_hand = [] if version is not None else found
+        # A version of ours that somebody has put another file into is no longer one.
+        ours = _version(path) is not None and all(_MONTH.fullmatch(each.name) for each in found)
+        known = {each.stem: each for each in found} if ours else {}
+        by_hand = [] if ours else found
         staged: list[Path] = []
 
         def place(name: str) -> Path:
