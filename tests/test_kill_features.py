@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.dataset as ds
 import pytest
 from killing import finish, kill
 
-from mlops_cli.backends import feature_store
+from mlops_cli.backends import feature_store, files
 from mlops_cli.config import load_config
 
 KILLS = 17  # of each of the three commands
@@ -64,9 +63,15 @@ def moments(longest: float) -> list[float]:
 
 
 @pytest.mark.slow
-def test_a_killed_import_leaves_the_old_table_or_the_new_one(project: Path) -> None:
+@pytest.mark.parametrize("ending", [".parquet", ""], ids=["file", "folder"])
+def test_a_killed_import_leaves_the_old_table_or_the_new_one(project: Path, ending: str) -> None:
+    config = project / "config.yaml"
+    config.write_text(config.read_text().replace("data/view0.parquet", f"data/view0{ending}"))
+    write_table(project, 0)
+    finish(*IMPORT)
+
     def seen() -> set[float]:
-        table = ds.dataset(project / "data/view0.parquet").to_table().to_pandas()
+        table = files.read_source(project / f"data/view0{ending}")
         assert len(table) == 3 * len(PEOPLE)
         assert (table["view0_a"] == table["view0_b"]).all()
         return set(table["view0_a"])

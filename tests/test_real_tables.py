@@ -193,6 +193,28 @@ def test_readmission_with_several_encounters_of_a_patient(
     assert counts == [(0, 101_766), (0, 101_766)]
 
 
+def test_readmission_by_month_is_the_same_table(
+    tmp_path: Path, published: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a window over the earlier encounters of each patient."""
+    file = published / "readmission/diabetic_data.csv"
+    before = "stays: {type: int, window: {of: days, compute: count, over: 999w}}"
+    config = READMISSION.replace("days: {type", f"{before}\n          days: {{type")
+    whole, _ = brought(tmp_path, config, "readmitted", file)
+    (tmp_path / "months").mkdir()
+    monkeypatch.chdir(tmp_path / "months")
+    Path("config.yaml").write_text(config.replace("data/encounter.parquet", "data/encounter"))
+    rows = mlops("features", "import", "readmitted", file, "--json").data["tables"][0]["rows"]
+    assert rows == 101_766
+    parts = sorted(Path("data/encounter").iterdir())
+    assert len(parts) > 60
+    keys = ["event_timestamp", "patient"]
+    split = pd.concat([pd.read_parquet(part) for part in parts])
+    whole, split = (each.sort_values(keys, ignore_index=True) for each in (whole, split))
+    pd.testing.assert_frame_equal(split, whole)
+    assert (whole["stays"] == whole.groupby("patient").cumcount() + 1).all()
+
+
 def test_a_query_and_a_folder_bring_the_same_rows(tmp_path: Path, published: Path) -> None:
     raw = pd.read_csv(published / "diabetes/pima-indians-diabetes.csv", header=None)
     names = ["pregnancies", "glucose", "pressure", "skin", "insulin", "bmi", "pedigree", "age"]

@@ -33,4 +33,6 @@ def read_query(url: str, query: str) -> pd.DataFrame:
         raise UnavailableError(f"{mask_text(url)} cannot be read: {reason}") from error
     if len(set(names)) != len(names):
         raise InputError("--query: a column name occurs twice", "name the columns with AS")
-    return pd.DataFrame({name: [row[n] for row in rows] for n, name in enumerate(names)})
+    # As objects: a long whole number beside a gap would lose its last digits as a float.
+    columns = {name: [row[n] for row in rows] for n, name in enumerate(names)}
+    return pd.DataFrame(columns, dtype=object)

@@ -86,6 +86,12 @@ class Session:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
 
+    def fail(self, error: MlopsError) -> None:
+        """Tell at once what an answer carries as a failure; in JSON it stands in the object."""
+        if not self.json:
+            hint = f"hint: {error.hint}\n" if error.hint else ""
+            sys.stderr.write(f"mlops: {error.message}\n{hint}")
+
     def warn(self, text: str) -> None:
         """Keep a warning for the JSON answer and show it."""
         self.warnings.append(text)

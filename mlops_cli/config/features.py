@@ -10,6 +10,32 @@ from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Nu
 
 FeatureType = Literal["int", "float", "bool", "category"]
 MissingPolicy = Literal["use", "impute", "refuse"]
+Compute = Literal["change", "previous", "mean", "min", "max", "sum", "count", "std"]
+
+
+class WindowConfig(Section):
+    """A feature computed by `features import` from earlier rows of the same key.
+
+    Only values that were written when the row itself was are looked at.
+    """
+
+    of: Name = Field(description="the feature looked at: an int or float of the same view")
+    compute: Compute = Field(
+        description="previous (value of the row before), change (from there), or over a span of "
+        "time: mean, min, max, sum, count, std; missing values are skipped"
+    )
+    over: Duration | None = Field(
+        None, description="the span, as 90d: event times after t - 90d, up to and including t"
+    )
+
+    @model_validator(mode="after")
+    def _span_fits(self) -> Self:
+        if self.compute in {"change", "previous"}:
+            if self.over is not None:
+                raise ValueError(f"{self.compute} looks at one row before and takes no `over`")
+        elif not self.over:
+            raise ValueError(f"{self.compute} needs the span it looks at, as over: 90d")
+        return self
 
 
 class FeatureConfig(Section):
@@ -43,6 +69,11 @@ class FeatureConfig(Section):
     expression: str | None = Field(
         None, description="under `derived`: computed from the other features, as weight / height**2"
     )
+    window: WindowConfig | None = Field(
+        None,
+        description="computed by `features import` from earlier rows, as "
+        "{of: bmi, compute: mean, over: 90d}",
+    )
 
     @model_validator(mode="after")
     def _type_fits(self) -> Self:
@@ -54,6 +85,9 @@ class FeatureConfig(Section):
             self.type in {"category", "bool"} or self.range[0] > self.range[1]
         ):
             raise ValueError("range is [lowest, highest] and belongs to type int or float")
+        if self.window is not None and self.type != _kind_of(self.window):
+            kind = _kind_of(self.window)
+            raise ValueError(f"a window with compute: {self.window.compute} is of type {kind}")
         return self
 
     @model_validator(mode="after")
@@ -73,7 +107,9 @@ class FeatureViewConfig(Section):
     """A table of feature values over time, as Feast knows it."""
 
     source: LocalPlace | None = Field(
-        None, description="Parquet file; needed unless feature_store.repo defines the view"
+        None,
+        description="Parquet file, or without that ending a folder with a file for each month; "
+        "needed unless feature_store.repo defines the view",
     )
     entity: Keys = Field(
         (),
@@ -92,21 +128,48 @@ class FeatureViewConfig(Section):
     description: str = Field("", description="what the table holds, in words for people")
     features: dict[Name, FeatureConfig] = Field(min_length=1, description="the columns, by name")
 
+    @property
+    def imported(self) -> dict[str, FeatureConfig]:
+        """The features that a file brings: all but those computed over a window."""
+        return {name: spec for name, spec in self.features.items() if spec.window is None}
+
+    @property
+    def windows(self) -> dict[str, WindowConfig]:
+        """The features that are computed from earlier rows."""
+        return {name: spec.window for name, spec in self.features.items() if spec.window}
+
     @model_validator(mode="after")
     def _stored_as_parquet(self) -> Self:
         if self.source and self.source.lower().endswith((".csv", ".jsonl")):
-            raise ValueError("source is a Parquet file: `mlops features import` makes one")
+            raise ValueError("source is a Parquet file or a folder: `features import` makes it")
         if own := [name for name in self.features if name.startswith("mlops_")]:
             raise ValueError(f"feature {own[0]!r}: names that begin with mlops_ are ours")
         if computed := [name for name, spec in self.features.items() if spec.expression]:
             raise ValueError(f"feature {computed[0]!r}: an expression belongs under `derived`")
         return self
 
+    @model_validator(mode="after")
+    def _windows_can_be_computed(self) -> Self:
+        for name, window in self.windows.items():
+            if self.source is None:
+                raise ValueError(f"feature {name!r}: a window needs a view with a source")
+            spec = self.features.get(window.of)
+            if spec is None or spec.window or spec.type not in {"int", "float"}:
+                numbers = [n for n, s in self.imported.items() if s.type in {"int", "float"}]
+                raise ValueError(
+                    f"feature {name!r}: window.of is {window.of!r}, not a number that a file "
+                    f"brings into this view ({', '.join(numbers) or 'it has none'})"
+                )
+        return self
+
 
 class LabelsConfig(Section):
     """Where the truth comes from."""
 
-    source: LocalPlace = Field(description="table: entity, time of prediction, label")
+    source: LocalPlace = Field(
+        description="table with entity, time of prediction and label: a file that ends in "
+        ".parquet, .csv or .jsonl, or else a folder with a Parquet file for each month"
+    )
     column: Column = Field(
         description="the label: 0 or 1 for classification, a number for regression"
     )
@@ -117,3 +180,7 @@ class LabelsConfig(Section):
     delay: Duration = Field(
         timedelta(0), description="how long after the prediction the label is known"
     )
+
+
+def _kind_of(window: WindowConfig) -> FeatureType:
+    return "int" if window.compute == "count" else "float"

@@ -148,6 +148,8 @@ class ModelConfig(Section):
         for name, spec in self.derived.items():
             if spec.expression is None:
                 raise ValueError(f"derived feature {name!r} needs an expression")
+            if spec.window is not None:
+                raise ValueError(f"derived feature {name!r}: a window belongs into a view")
             try:
                 given = kind_of(parse(spec.expression), kinds)
             except ValueError as error:

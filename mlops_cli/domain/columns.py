@@ -1,6 +1,7 @@
 """From what a file says to what a feature means, and on to the numbers a model reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,32 @@ from numpy.typing import NDArray
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.derived import evaluate
 from mlops_cli.domain.missing import filled
+from mlops_cli.domain.rejection import NO_ID, NO_TIME, Wrong
 from mlops_cli.errors import InputError
 
 _FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 _FLAGS |= {"yes": 1.0, "no": 0.0}
 _ARTICLES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_NUMBERS = {"integer", "floating", "mixed-integer-float"}
 _LARGEST_WHOLE = 2.0**53
 """Beyond it a float64 leaves out whole numbers."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A column as it is meant, and its cells that cannot be."""
+
+    values: pd.Series
+    """A wrong cell is missing, or whatever it was read as."""
+    wrong: tuple[Wrong, ...] = ()
+    """Rows are counted from 0 in the column."""
+
+    def sure(self, source: str) -> pd.Series:
+        """Return the column, or raise InputError about its first wrong cell."""
+        if self.wrong:
+            first = min(self.wrong, key=lambda each: int(each.rows[0]))
+            raise InputError(f"{source}: {first.sentence()}")
+        return self.values
 
 
 def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: str) -> pd.DataFrame:
@@ -35,19 +55,14 @@ def typed(frame: pd.DataFrame, features: Mapping[str, FeatureConfig], source: st
     1   NaN     0.0
     """
     stored = {name: spec for name, spec in features.items() if spec.expression is None}
-    if missing := [name for name in stored if name not in frame.columns]:
-        raise InputError(
-            f"{source}: column {missing[0]!r} is missing"
-            + (f", with {len(missing) - 1} more" if len(missing) > 1 else ""),
-            f"columns found: {', '.join(map(str, frame.columns[:20]))}",
-        )
-    columns = {name: _column(frame[name], spec, source) for name, spec in stored.items()}
+    require(frame, stored, source)
+    columns = {name: checked(frame[name], spec).sure(source) for name, spec in stored.items()}
     for name, spec in features.items():
         if spec.expression is not None:
             known = {key: column.to_numpy() for key, column in columns.items()}
             values = evaluate(spec.expression, known, len(frame))
             derived = pd.Series(values, index=frame.index, name=name)
-            columns[name] = _column(derived, spec, f"{source}, derived")
+            columns[name] = checked(derived, spec).sure(f"{source}, derived")
     return pd.DataFrame(columns, index=frame.index)[list(features)]
 
 
@@ -70,9 +85,23 @@ def readable(
     return pd.DataFrame(found, index=frame.index), problems
 
 
-def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
+def require(frame: pd.DataFrame, names: Iterable[str], source: str) -> None:
+    """Raise InputError where a table lacks a column."""
+    if missing := [name for name in names if name not in frame.columns]:
+        raise InputError(
+            f"{source}: column {missing[0]!r} is missing"
+            + (f", with {len(missing) - 1} more" if len(missing) > 1 else ""),
+            f"columns found: {', '.join(map(str, frame.columns[:20]))}",
+        )
+
+
+def checked(values: pd.Series, spec: FeatureConfig) -> Checked:
+    """Return a feature column with its type, and the cells that are not of it."""
     if spec.type == "category":
-        return pd.Series(words(values), index=values.index, name=values.name, dtype=object)
+        said = pd.Series(words(values), index=values.index, name=values.name, dtype=object)
+        return Checked(said)
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in _NUMBERS:
+        values = pd.to_numeric(values)
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(numbers), dtype=bool)
@@ -87,13 +116,18 @@ def _column(values: pd.Series, spec: FeatureConfig, source: str) -> pd.Series:
         wrong |= (whole % 1 != 0) | (np.abs(whole) > _LARGEST_WHOLE)
     if spec.type == "bool":
         wrong |= finite & (numbers != 0) & (numbers != 1)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise InputError(
-            f"{source}: column {values.name!r}, row {row + 1}: "
-            f"{str(values.iloc[row])[:40]!r} is not {_ARTICLES[spec.type]}"
-        )
-    return pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
+    typed = pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
+    return Checked(typed, _wrong(values, f"not {_ARTICLES[spec.type]}", wrong, quoted=True))
+
+
+def _wrong(
+    values: pd.Series, reason: str, mask: NDArray[np.bool_], quoted: bool = False
+) -> tuple[Wrong, ...]:
+    if not mask.any():
+        return ()
+    rows = np.flatnonzero(mask)
+    cell = str(values.iloc[rows[0]])[:40] if quoted else None
+    return (Wrong(str(values.name), reason, rows, cell),)
 
 
 def words(values: pd.Series) -> NDArray[np.object_]:
@@ -101,7 +135,8 @@ def words(values: pd.Series) -> NDArray[np.object_]:
     if pd.api.types.infer_dtype(values, skipna=True) != "string":  # 1, 1.0 and True are equal
         return np.array([*(word(cell) for cell in values), None], dtype=object)[:-1]
     codes, distinct = pd.factorize(values.astype(object))
-    table = np.array([*(word(cell) for cell in distinct), None], dtype=object)
+    table = np.array([*distinct, None], dtype=object)
+    table[table == ""] = None
     return table[codes]
 
 
@@ -138,32 +173,45 @@ def _flag(cell: Any) -> float | None:
     return _FLAGS.get(said) if said else _number(cell)
 
 
+def checked_ids(values: pd.Series) -> Checked:
+    """Return the ids of the rows as text, and the rows that have none."""
+    ids = pd.Series(words(values), index=values.index, name=values.name, dtype=object)
+    return Checked(ids, _wrong(values, NO_ID, ids.isna().to_numpy()))
+
+
 def entities(values: pd.Series, source: str) -> pd.Series:
     """Return the ids of the rows as text.
 
     Raises:
         InputError: A row has none.
     """
-    ids = pd.Series(words(values), index=values.index, dtype=object)
-    if ids.isna().any():
-        row = int(np.argmax(ids.isna().to_numpy())) + 1
-        raise InputError(f"{source}: row {row} has no {values.name}")
-    return ids
+    return checked_ids(values).sure(source)
 
 
-def times(values: pd.Series, source: str) -> pd.Series:
+def checked_times(values: pd.Series) -> Checked:
     """Return the times of the rows in UTC, which is what a time without a zone is in.
 
-    Raises:
-        InputError: A cell is not a time in ISO 8601. A number is none: its unit is unknown.
+    A number is no time: its unit is unknown.
     """
     number = pd.api.types.is_numeric_dtype(values)
     text = pd.Series(pd.NaT, index=values.index) if number else values
     found = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
-    if found.isna().any():
-        row = int(np.argmax(found.isna().to_numpy())) + 1
-        raise InputError(f"{source}: column {values.name!r}, row {row} is not a time in ISO 8601")
-    return found
+    found.name = values.name
+    unread = found.isna().to_numpy()
+    if not unread.any():
+        return Checked(found)
+    empty = unread & (values.isna() | (values.astype(object) == "")).to_numpy()
+    wrong = _wrong(values, NO_TIME, empty)
+    return Checked(found, wrong + _wrong(values, "not a time in ISO 8601", unread & ~empty))
+
+
+def times(values: pd.Series, source: str) -> pd.Series:
+    """Return the times of the rows in UTC.
+
+    Raises:
+        InputError: A cell is not a time in ISO 8601.
+    """
+    return checked_times(values).sure(source)
 
 
 def encode(frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ def translated(
     """Return a table of the user's in our columns and words, with its ids and times.
 
     Args:
-        frame: As it was read.
+        frame: As it was read; its index holds the numbers of the rows, from 0.
         imports: The mapping.
         entity: Our column of the ids, made from `row_id` where the table has none.
         stamps: Our columns of times, made from `row_time` where the table has none.
@@ -82,7 +82,7 @@ def _ids(frame: pd.DataFrame, template: str, source: str) -> pd.Series:
     names = re.findall(r"\{([^{}]+)\}", template)
     _known(frame, [name for name in names if name != ROW], source)
     parts = {name: frame[name].map(word) for name in names if name in frame.columns}
-    parts.setdefault(ROW, pd.Series(np.arange(len(frame)).astype(str), index=frame.index))
+    parts.setdefault(ROW, pd.Series(frame.index.astype(str), index=frame.index))
     ids = pd.Series("", index=frame.index, dtype=object)
     for piece in re.split(r"(\{[^{}]+\})", template):
         ids = ids + (parts[piece[1:-1]] if piece.startswith("{") else piece)
@@ -90,7 +90,7 @@ def _ids(frame: pd.DataFrame, template: str, source: str) -> pd.Series:
 
 
 def _times(frame: pd.DataFrame, times: RowTimeConfig, source: str) -> pd.Series:
-    order = pd.Series(range(len(frame)), index=frame.index)
+    order = pd.Series(frame.index, index=frame.index)
     if times.order is not None:
         _known(frame, [times.order], source)
         rank = pd.to_numeric(frame[times.order], errors="coerce").rank(method="first")

@@ -144,9 +144,9 @@ def _arrived(
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the labels that became known in the window: their delay after the prediction."""
     source = Path(model.labels.source)
-    if not source.is_file():
+    if not source.exists():
         return np.empty(0)
-    frame = files.read_table(source)
+    frame = files.read_source(source)
     column, stamp = model.labels.column, model.labels.timestamp
     labels = typed(frame, {column: FeatureConfig(type="float")}, str(source))[column]
     known = times(frame[stamp], str(source)) + model.labels.delay

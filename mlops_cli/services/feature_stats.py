@@ -68,7 +68,7 @@ def stats(config: Config, name: str, now: datetime, known: dict[str, ViewStats])
     views = [(key, view.source) for key, view in model.feature_views.items() if view.source]
     for view, source in views:
         if view not in known or model.derived:
-            frames[view] = files.read_table(Path(source))
+            frames[view] = files.read_source(Path(source))
         if view not in known:
             known[view] = _view(model, view, frames[view], now)
     derived = _derived(model, frames) if model.derived else ()
@@ -138,7 +138,7 @@ def _joined(model: ModelConfig, frames: Mapping[str, pd.DataFrame]) -> pd.DataFr
         rows = newest_rows(frame, identity.keys, identity.stamps)
         newest.append((list(identity.keys), _keyed(rows, identity.keys, view).join(rows[present])))
     if len({tuple(keys) for keys, _ in newest}) > 1:
-        labels = files.read_table(Path(model.labels.source))
+        labels = files.read_source(Path(model.labels.source))
         everybody = _keyed(labels, model.keys, "labels")
     else:
         everybody = pd.concat([rows[keys] for keys, rows in newest], ignore_index=True)

@@ -84,7 +84,7 @@ def validate(
         if against is None and source.name in known and source.is_view:
             findings += known[source.name]
             continue
-        frame = files.read_table(source.path)
+        frame = files.read_source(source.path)
         findings += _checked(model, source, frame, known)
         if against is not None:
             changed, compared = _compared(config, model, source, frame, against)

@@ -1,5 +1,6 @@
 """Reading the Parquet files behind a feature view: verified, with times in UTC."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str])
     """
     if not isinstance(source, FileSource):
         raise InputError(f"feature source {source.name!r} is not a file of ours to read")
-    path = source.get_uri_for_file_path(config.repo_path, source.path)
+    path = _place(config, source)
     stored = {new: old for old, new in source.field_mapping.items()}
     asked = [*columns, *stamps]
     checked = ds.ParquetFileFormat(
@@ -58,6 +59,12 @@ def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str])
             known = pc.coalesce(known, table[stamps[0]])
         table = table.set_column(index, stamp, known)
     return table
+
+
+def _place(config: RepoConfig, source: FileSource) -> str:
+    """Return where a source is, once and for all: an import may swing the name of a folder over."""
+    path = str(source.get_uri_for_file_path(config.repo_path, source.path))
+    return path if "://" in path else os.path.realpath(path)
 
 
 def utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

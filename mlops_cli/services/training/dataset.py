@@ -63,7 +63,7 @@ def build(config: Config, name: str) -> TrainingSet:
     model = config.models[name]
     source = model.labels.source
     hashes = source_files(model)
-    labels = in_order(checked_labels(files.read_table(Path(source)), model, source))
+    labels = in_order(checked_labels(files.read_source(Path(source)), model, source))
     known = feature_store.historical(config, model, labels)
     frame = typed(known.frame, model.features, "the feature store")
     gaps = refused(frame, model.features)

@@ -1,0 +1,26 @@
+"""Files: atomic writes, verified reads, locks. Parquet is written with page checksums."""
+
+from mlops_cli.backends.files.atomic import lock, replacing, write_text
+from mlops_cli.backends.files.batches import BrokenLine, batches
+from mlops_cli.backends.files.formats import FORMATS, is_file_source
+from mlops_cli.backends.files.parts import Parts, rewriting
+from mlops_cli.backends.files.reading import digests, read_source, read_table
+from mlops_cli.backends.files.writing import check_format, write_table, written
+
+__all__ = [
+    "FORMATS",
+    "BrokenLine",
+    "Parts",
+    "batches",
+    "check_format",
+    "digests",
+    "is_file_source",
+    "lock",
+    "read_source",
+    "read_table",
+    "replacing",
+    "rewriting",
+    "write_table",
+    "write_text",
+    "written",
+]
