@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.config.expression import names
+from mlops_cli.config.features import WindowConfig
+from mlops_cli.config.values import format_duration
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,10 @@ class FeatureLineage:
     """The models of config.yaml that have it."""
     type: str
     expression: str | None
+    window: str | None
+    """What `features import` computes it by, in words."""
     computed_from: tuple[str, ...]
-    """What its expression names."""
+    """What its expression or window names."""
     origins: tuple[Origin, ...]
     """The features of views that it is made of in the end; itself, for one of a view."""
     goes_into: tuple[str, ...]
@@ -87,7 +91,7 @@ class ViewLineage:
 
 
 def ingredients(features: Mapping[str, FeatureConfig]) -> dict[str, tuple[str, ...]]:
-    """Return for each derived feature all that it is computed from, the nearest first.
+    """Return for each computed feature all that it is computed from, the nearest first.
 
     Args:
         features: In the order of the configuration: an expression names earlier ones only.
@@ -100,11 +104,29 @@ def ingredients(features: Mapping[str, FeatureConfig]) -> dict[str, tuple[str, .
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, spec in features.items():
-        if spec.expression is not None:
-            direct = names(spec.expression)
+        if direct := computed_from(spec):
             through = [each for used in direct for each in found.get(used, ())]
             found[name] = tuple(dict.fromkeys([*direct, *through]))
     return found
+
+
+def computed_from(spec: FeatureConfig) -> tuple[str, ...]:
+    """Return the features that an expression or a window names; none for what a file brings."""
+    if spec.window is not None:
+        return (spec.window.of,)
+    return names(spec.expression) if spec.expression is not None else ()
+
+
+def in_words(window: WindowConfig | None) -> str | None:
+    """Say what a window computes.
+
+    >>> in_words(WindowConfig(of="bmi", compute="mean", over="90d"))
+    'mean of bmi over 90d'
+    """
+    if window is None:
+        return None
+    span = f" over {format_duration(window.over)}" if window.over else ""
+    return f"{window.compute} of {window.of}{span}"
 
 
 def same_meaning(then: FeatureConfig, now: FeatureConfig) -> bool:
@@ -120,6 +142,6 @@ def same_meaning(then: FeatureConfig, now: FeatureConfig) -> bool:
     >>> same_meaning(spec, FeatureConfig(type="float"))
     False
     """
-    parts = ("type", "categories", "expression", "input", "missing")
+    parts = ("type", "categories", "expression", "window", "input", "missing")
     same = all(getattr(then, part) == getattr(now, part) for part in parts)
     return same and now.fill in {None, then.fill}

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from mlops_cli.backends import estimator, registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION
 from mlops_cli.config import Config, FeatureConfig, FeatureViewConfig, ModelConfig
-from mlops_cli.config.expression import names
 from mlops_cli.domain.lineage import (
     FeatureLineage,
     LastImport,
@@ -14,6 +13,8 @@ from mlops_cli.domain.lineage import (
     Origin,
     Use,
     ViewLineage,
+    computed_from,
+    in_words,
     ingredients,
     same_meaning,
 )
@@ -132,7 +133,8 @@ def _feature(config: Config, key: _Key, known: _Known) -> FeatureLineage:
         models=tuple(users),
         type=spec.type,
         expression=spec.expression,
-        computed_from=names(spec.expression) if spec.expression else (),
+        window=in_words(spec.window),
+        computed_from=computed_from(spec),
         origins=_origins(config.models[first], known.made_of[first].get(feature, (feature,))),
         goes_into=tuple(
             f"{name}.{derived}"

@@ -100,6 +100,17 @@ def test_a_derived_feature_goes_back_to_the_views(mlops: Mlops) -> None:
     assert "not as an input" in out
 
 
+def test_a_window_goes_back_to_what_it_looks_at(mlops: Mlops, project: Path) -> None:
+    window = "bmi_mean: {type: float, window: {of: bmi, compute: mean, over: 90d}}"
+    path = edited("smoker: {type: bool,", f"{window}\n          smoker: {{type: bool,", project)
+    found = only(mlops("features", "lineage", "bmi_mean", "--json", "--config", path))
+    assert (found["window"], found["computed_from"]) == ("mean of bmi over 90d", ["bmi"])
+    assert [origin["feature"] for origin in found["origins"]] == ["bmi"]
+    shown = mlops("features", "lineage", "bmi_mean", "--config", path).out
+    assert "heart_vitals: mean of bmi over 90d" in shown
+    assert f"{HEART}.bmi_mean" in mlops("features", "lineage", "bmi", "--config", path).out
+
+
 def test_the_same_name_in_several_models_is_told_apart(mlops: Mlops) -> None:
     run = mlops("features", "lineage", "age", "--json")
     assert [each["protected_in"] for each in run.data["features"]] == [

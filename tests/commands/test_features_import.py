@@ -488,7 +488,9 @@ def test_a_folder_that_was_filled_by_hand_is_a_source(ward: Path, mlops: Mlops) 
     Path("config.yaml").write_text(ALONE)
     assert mlops("features", "apply").code == 0
     config = load_config(Path("config.yaml"))
-    known = feature_store.as_of(config, config.models["ward"], {"patient_id": "z"}, moment("2026-06-01"))
+    known = feature_store.as_of(
+        config, config.models["ward"], {"patient_id": "z"}, moment("2026-06-01")
+    )
     assert known is not None
     assert known["visits"].value == 3
 

@@ -56,7 +56,7 @@ def _facts(each: "FeatureLineage", root: Path) -> list[tuple[str, str]]:
         "made of": "\n".join(
             f"{origin.feature} of {origin.view}, {_path(origin.source, root)}"
             for origin in each.origins
-            if each.expression
+            if each.computed_from
         ),
         "goes into": ", ".join(each.goes_into),
         "protected in": ", ".join(each.protected_in),
@@ -68,6 +68,8 @@ def _facts(each: "FeatureLineage", root: Path) -> list[tuple[str, str]]:
 def _place(each: "FeatureLineage") -> str:
     if each.view is None:
         return "no longer in config.yaml"
+    if each.window:
+        return f"{each.view}: {each.window}"
     return f"= {each.expression}" if each.expression else each.view
 
 
