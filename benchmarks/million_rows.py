@@ -94,42 +94,46 @@ def measure(folder: Path, *arguments: str) -> tuple[float, float]:
     return time.monotonic() - started, spent.ru_maxrss / 1024
 
 
+IMPORT = ("-m", "mlops_cli", "features", "import", "risk")
+START = {
+    "import": ("-c", "import mlops_cli.services.importing"),
+    "": ("-c", "import mlops_cli.backends.feature_store"),
+}
+STEPS = {
+    "import": (*IMPORT, "vitals.parquet"),
+    "import last": (*IMPORT, "last.parquet"),
+    "apply": ("-m", "mlops_cli", "features", "apply"),
+    "join": ("-c", JOIN),
+    "materialize": ("-m", "mlops_cli", "features", "materialize"),
+}
+
+
+def measure_all(patients: int, source: str, before: dict[str, float]) -> None:
+    """Print a line for each step; `before` holds the seconds per row of the size before."""
+    kind = "file" if source.endswith(".parquet") else "folder"
+    with tempfile.TemporaryDirectory() as scratch:
+        write_project(Path(scratch), patients, source)
+        starts = {name: measure(Path(scratch), *words)[0] for name, words in START.items()}
+        for name, arguments in STEPS.items():
+            rows = patients * (1 if name == "import last" else MONTHS)
+            seconds, memory = measure(Path(scratch), *arguments)
+            own = seconds - starts[name.partition(" ")[0] if "import" in name else ""]
+            # What takes less than the noise of a start says nothing about growth.
+            growth = f"x{own / rows / before[name]:.2f}" if name in before else "-"
+            if own > 0.5:
+                before[name] = own / rows
+            line = f"{kind:<7} {name:<12} {rows:>11,} {seconds:>8.1f} {memory:>7,.0f}  {growth}"
+            print(line, flush=True)
+
+
 def main() -> None:
     sizes = [int(word) for word in sys.argv[1:]] or [10_000, 100_000, 1_000_000]
-    steps = {
-        "start": ("-c", "import mlops_cli.backends.feature_store"),
-        "import": ("-m", "mlops_cli", "features", "import", "risk", "vitals.parquet"),
-        "apply": ("-m", "mlops_cli", "features", "apply"),
-        "join": ("-c", JOIN),
-        "materialize": ("-m", "mlops_cli", "features", "materialize"),
-    }
-    again = ("-m", "mlops_cli", "features", "import", "risk", "last.parquet")
-    print(
-        f"{'source':<8} {'step':<12} {'rows':>11} {'seconds':>8} {'MiB':>7}"
-        "  growth per row (start excluded)"
-    )
+    head = f"{'source':<7} {'step':<12} {'rows':>11} {'seconds':>8} {'MiB':>7}"
+    print(f"{head}  growth per row (start excluded)")
     for source in ("vitals.parquet", "vitals"):
         before: dict[str, float] = {}
         for patients in sizes:
-            with tempfile.TemporaryDirectory() as scratch:
-                write_project(Path(scratch), patients, source)
-                start = 0.0
-                for name, arguments in {**steps, "import again": again}.items():
-                    rows = patients * (1 if name == "import again" else MONTHS)
-                    seconds, memory = measure(Path(scratch), *arguments)
-                    if name == "start":
-                        start = seconds
-                    own = (seconds - start) / rows
-                    # What takes less than the noise of a start says nothing about growth.
-                    growth = f"x{own / before[name]:.2f}" if name in before else "-"
-                    if seconds - start > 0.5:
-                        before[name] = own
-                    kind = "file" if source.endswith(".parquet") else "folder"
-                    print(
-                        f"{kind:<8} {name:<12} {rows:>11,} {seconds:>8.1f} {memory:>7,.0f}  "
-                        + growth,
-                        flush=True,
-                    )
+            measure_all(patients, source, before)
 
 
 if __name__ == "__main__":
