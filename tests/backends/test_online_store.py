@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.backends import feature_store
 from mlops_cli.backends.feature_store import bulk, materializing, wire
-from mlops_cli.backends.feature_store.connection import speaking
+from mlops_cli.backends.feature_store.connection import online_store, speaking
 from mlops_cli.config import Config, load_config
 from mlops_cli.errors import InputError
 
@@ -120,6 +120,18 @@ def test_only_what_has_changed_is_written(tmp_path: Path, online: str) -> None:
     assert feature_store.materialize(config, day(6))["vitals"].written == 1
     assert answers(config, ["late arrival"])["visits__ts"] != [0]
     assert feature_store.materialize(config, day(6), full=True)["vitals"].written == 65
+
+
+def test_a_store_that_was_emptied_is_filled_again(tmp_path: Path, online: str) -> None:
+    write(tmp_path)
+    config = configured(tmp_path, online)
+    feature_store.materialize(config, day(4))
+    before = answers(config)
+    with speaking(config) as store:
+        views = store.list_feature_views()
+        online_store(store).teardown(store.config, views, store.list_entities())
+    assert feature_store.materialize(config, day(5))["vitals"].written == len(PEOPLE)
+    assert answers(config) == before
 
 
 def test_a_correction_of_the_same_time_goes_online(tmp_path: Path, online: str) -> None:

@@ -173,6 +173,7 @@ def test_an_unknown_kind_of_output_is_refused(
 def test_a_refused_output_logs_no_prediction(
     project: Path, mlops: Mlops, options: tuple[str, ...]
 ) -> None:
+    assert mlops("predict", MODEL, "PT000123").code == 0
     before = len(logged(project))
     mlops("predict", MODEL, *options)
     assert len(logged(project)) == before

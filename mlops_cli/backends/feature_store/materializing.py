@@ -20,10 +20,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from feast import FeatureStore, FeatureView
 from feast.types import Bool, Float64, Int64, String
+from numpy.typing import NDArray
 
 from mlops_cli.backends.feature_store.bulk import WRITERS, NewestRows
-from mlops_cli.backends.feature_store.connection import speaking
+from mlops_cli.backends.feature_store.connection import online_store, speaking
 from mlops_cli.backends.feature_store.keys import entity_codes
+from mlops_cli.backends.feature_store.reading import latest
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config
 from mlops_cli.domain.digest import row_digests
@@ -31,6 +33,7 @@ from mlops_cli.domain.point_in_time import newest
 from mlops_cli.errors import InputError, NotFoundError
 
 Say = Callable[[str], None]
+_SAMPLE = 20
 _BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 _SAID = {
     pa.int64(): "a whole number", pa.float64(): "a number",
@@ -101,9 +104,12 @@ def _view(
         )
     rows = _newest(store, view, end)
     digests = row_digests(rows.table.to_pandas())
-    known = np.zeros(len(digests), dtype=bool) if full else state.holds(digests)
+    known = state.holds(digests)
+    if full or _emptied(store, view, rows, known):
+        known[:] = False
     changed = int((~known).sum())
     if changed:
+        online_store(store).update(store.config, [], [view], [], [], partial=True)
         state.save(digests[known], state.until)
         report = _Progress(view.name, changed, say)
         fresh = NewestRows(
@@ -114,6 +120,16 @@ def _view(
     state.save(digests, end)
     latest = pc.max(rows.table[rows.event]).as_py()
     return Materialized(end, latest, len(digests), changed, time.monotonic() - started)
+
+
+def _emptied(
+    store: FeatureStore, view: FeatureView, rows: NewestRows, known: NDArray[np.bool_]
+) -> bool:
+    """Tell whether rows that should be in the store are not there, by a sample of them."""
+    held = np.flatnonzero(known)
+    sample = held[:: max(len(held) // _SAMPLE, 1)]
+    keys = rows.table.select(rows.keys).take(pa.array(sample)).to_pylist()
+    return any(row is None for row in latest(store, view, rows.features[:1], keys))
 
 
 def _newest(store: FeatureStore, view: FeatureView, end: datetime) -> NewestRows:
