@@ -63,7 +63,7 @@ def fitted(model: ModelConfig, frame: pd.DataFrame, rounds: int = 20) -> Any:
 
 def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredModel:
     registry.write_model(folder, booster, list(model.inputs), environment.pins())
-    digests = estimator.seal(folder, Contract.of("heart", model, 10, "digest"))
+    digests = estimator.seal(folder, Contract.of("heart", model, model.features, 10, "digest"))
     return estimator.load(folder, digests["manifest"])
 
 
