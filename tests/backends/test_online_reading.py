@@ -482,5 +482,5 @@ CELLS = st.one_of(
 def test_what_is_encoded_is_decoded(column: tuple[pa.DataType, list[object]]) -> None:
     kind, cells = column
     decoded = wire.Decoded()
-    stored = wire.cells(pa.array(cells, kind)).values
+    stored = wire.cells(pa.array(cells, kind))
     assert [repr(decoded[each]) for each in stored] == [repr(each) for each in cells]

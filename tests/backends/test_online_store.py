@@ -197,7 +197,7 @@ def test_a_cell_is_the_bytes_that_feast_reads(
     kind: pa.DataType, cells: st.SearchStrategy[object], data: st.DataObject
 ) -> None:
     column = data.draw(st.lists(st.none() | cells, min_size=1, max_size=8))
-    for cell, stored in zip(column, wire.cells(pa.array(column, kind)).values, strict=True):
+    for cell, stored in zip(column, wire.cells(pa.array(column, kind)), strict=True):
         value = wire.Value.FromString(stored)
         field = value.WhichOneof("val")
         assert (None if field is None else getattr(value, field)) == cell

@@ -6,7 +6,6 @@ reads what is written here.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,17 +22,12 @@ _DOUBLE_TAG = Value(double_val=1.0).SerializeToString()[:1]
 _INT_TAG = Value(int64_val=1).SerializeToString()[:1]
 _BOOL_TAG = Value(bool_val=True).SerializeToString()[:1]
 _DOUBLE = struct.Struct("<d")
+_COUNT, _LENGTH, _TIME = struct.Struct(">h"), struct.Struct(">i"), struct.Struct(">q")
+_NULL = _LENGTH.pack(-1)
+_YEAR_2000 = 946_684_800_000_000
+"""Microseconds from the epoch to the one that PostgreSQL counts from."""
 _ONE_BYTE = 0x80
 """Whole numbers below this one take one byte."""
-
-
-@dataclass(frozen=True)
-class Cells:
-    """One feature of many entities as it is stored."""
-
-    values: list[bytes]
-    texts: list[str | None]
-    """What the SQL stores keep beside the bytes for searches."""
 
 
 def keys(names: Sequence[str], columns: Sequence[Sequence[str | int]]) -> list[bytes]:
@@ -54,7 +48,7 @@ def _key_part(value: str | int) -> bytes:
     return struct.pack("<II", ValueType.STRING, len(text)) + text
 
 
-def cells(column: pa.Array) -> Cells:
+def cells(column: pa.Array) -> list[bytes]:
     """Encode a column of whole numbers, numbers, truth values or text; a missing one is empty."""
     if column.type == _FLOAT:
         return _numbers(column)
@@ -62,12 +56,11 @@ def cells(column: pa.Array) -> Cells:
     distinct = encoded.dictionary.to_pylist()
     field = _FIELDS[column.type]
     values = [*(Value(**{field: each}).SerializeToString() for each in distinct), b""]
-    texts = [*(str(each) for each in distinct), None]
     codes = pc.fill_null(encoded.indices, len(distinct)).to_pylist()
-    return Cells([values[code] for code in codes], [texts[code] for code in codes])
+    return [values[code] for code in codes]
 
 
-def _numbers(column: pa.Array) -> Cells:
+def _numbers(column: pa.Array) -> list[bytes]:
     """Lay out all numbers at once: they are mostly distinct."""
     numbers = np.asarray(pc.fill_null(column, np.nan), dtype="<f8")
     laid = np.empty((len(numbers), 9), dtype=np.uint8)
@@ -75,10 +68,39 @@ def _numbers(column: pa.Array) -> Cells:
     laid[:, 1:] = numbers.view(np.uint8).reshape(-1, 8)
     whole = laid.tobytes()
     values = [whole[start : start + 9] for start in range(0, len(whole), 9)]
-    texts: list[str | None] = [repr(number) for number in numbers.tolist()]
     for position in np.flatnonzero(np.isnan(numbers)).tolist():
-        values[position], texts[position] = b"", None
-    return Cells(values, texts)
+        values[position] = b""
+    return values
+
+
+def texts(column: pa.Array) -> list[str | None]:
+    """Return what the SQL stores keep beside the bytes for Feast's search in texts.
+
+    Feast also writes numbers there, where nobody searches for them; on PostgreSQL its full-text
+    index over them costs more than everything else.
+    """
+    return list(column.to_pylist()) if column.type == _TEXT else [None] * len(column)
+
+
+def fields(cells: Sequence[bytes | None]) -> list[bytes]:
+    """Return cells as PostgreSQL's binary COPY format has them: a length, -1 for NULL, and bytes.
+
+    PostgreSQL's documentation of COPY, "Binary Format".
+    """
+    return [_NULL if cell is None else _LENGTH.pack(len(cell)) + cell for cell in cells]
+
+
+def time_fields(column: pa.Array) -> list[bytes]:
+    """Return times as `fields`: microseconds since 2000, NULL where one is missing."""
+    counted = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+    cells = [None if each is None else _TIME.pack(each - _YEAR_2000) for each in counted]
+    return fields(cells)
+
+
+def copy_stream(rows: Sequence[bytes], columns: int) -> bytes:
+    """Return rows of as many `fields` as a whole binary COPY: its head, the rows, its end."""
+    row = _COUNT.pack(columns)
+    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + row.join([b"", *rows]) + _COUNT.pack(-1)
 
 
 def epoch_times(column: pa.Array) -> list[int | None]:
