@@ -123,7 +123,7 @@ def get(config: Config, name: str, entity: str, at: datetime | None = None) -> E
     now = at or datetime.now(UTC)
     found = {}
     for feature, online in row.items():
-        ttl = model.feature_views[online.view].ttl
+        ttl = online.ttl
         age = None if online.event_time is None else now - online.event_time
         found[feature] = OnlineFeature(
             value=json_value(online.value, model.features[feature]),

@@ -118,7 +118,7 @@ def status(config: Config, max_age: timedelta | None) -> list[ModelState]:
     now = datetime.now(UTC)
     events = tables.events(config, actions=("drift.checked", "features.materialized"))
     materialized = [event for event in events if event.action == "features.materialized"]
-    features_age = _age(materialized, now)
+    online = {view: event for event in materialized for view in event.details["views"]}
     states = []
     for name in config.models:
         held = registry.aliases(config, name)
@@ -129,6 +129,7 @@ def status(config: Config, max_age: timedelta | None) -> list[ModelState]:
             if event.model == name and event.details.get("source") == "inference log"
         ]
         drift_age = _age(checks, now)
+        features_age = _features_age(config.models[name], online, now)
         jobs = {"features materialize": features_age, "drift check": drift_age}
         late = [job for job, age in jobs.items() if max_age and (age is None or age > max_age)]
         challenger = registry.by_alias(config, name, CHALLENGER) if CHALLENGER in held else None
@@ -142,7 +143,7 @@ def status(config: Config, max_age: timedelta | None) -> list[ModelState]:
                 drift=_verdict(checks[-1]) if checks else None,
                 drift_age=drift_age,
                 features_age=features_age,
-                data_age=_data_age(config.models[name], materialized, now),
+                data_age=_data_age(config.models[name], online, now),
                 overdue=tuple(late if CHAMPION in held else ()),
             )
         )
@@ -153,9 +154,19 @@ def _age(events: list[Event], now: datetime) -> timedelta | None:
     return now - datetime.fromisoformat(events[-1].time) if events else None
 
 
-def _data_age(model: ModelConfig, materialized: list[Event], now: datetime) -> timedelta | None:
-    newest = materialized[-1].details.get("newest", {}) if materialized else {}
-    known = [datetime.fromisoformat(newest[v]) for v in model.feature_views if v in newest]
+def _features_age(
+    model: ModelConfig, online: Mapping[str, Event], now: datetime
+) -> timedelta | None:
+    """Return how long ago the view that is furthest behind was materialized, by its last event."""
+    if not set(model.feature_views) <= set(online):
+        return None
+    times = [datetime.fromisoformat(online[view].time) for view in model.feature_views]
+    return now - min(times)
+
+
+def _data_age(model: ModelConfig, online: Mapping[str, Event], now: datetime) -> timedelta | None:
+    newest = {view: event.details.get("newest", {}).get(view) for view, event in online.items()}
+    known = [datetime.fromisoformat(newest[v]) for v in model.feature_views if newest.get(v)]
     return now - min(known) if known else None
 
 

@@ -150,9 +150,8 @@ def _read(
     values: Row = {}
     expired, ages = [], []
     for name, online in row.items():
-        ttl = model.feature_views[online.view].ttl
         age = None if online.event_time is None else now - online.event_time
-        if age is not None and ttl is not None and age > ttl:
+        if age is not None and online.ttl and age > online.ttl:
             expired.append(name)
         values[name] = None if name in expired else online.value
         if age is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from mlops_cli.backends import feature_store
 from mlops_cli.backends.feature_store import bulk, materializing, wire
 from mlops_cli.backends.feature_store.connection import online_store, speaking
 from mlops_cli.config import Config, load_config
-from mlops_cli.errors import InputError
+from mlops_cli.errors import ConfigError, InputError
 
 CONFIG = """\
 project: small
@@ -122,6 +123,56 @@ def test_only_what_has_changed_is_written(tmp_path: Path, online: str) -> None:
     assert feature_store.materialize(config, day(6), full=True)["vitals"].written == 65
 
 
+def test_who_is_no_longer_in_the_source_goes_offline(tmp_path: Path, online: str) -> None:
+    write(tmp_path)
+    config = configured(tmp_path, online)
+    feature_store.materialize(config, day(4))
+    table = pq.read_table(tmp_path / "data/vitals.parquet")
+    kept = table.filter(pc.not_equal(table["who"], PEOPLE[3]))
+    pq.write_table(kept, tmp_path / "data/vitals.parquet")
+    done = feature_store.materialize(config, day(5))["vitals"]
+    assert (done.entities, done.written, done.removed) == (len(PEOPLE) - 1, 0, 1)
+    model = config.models["risk"]
+    gone, there = feature_store.online(config, model, [{"who": PEOPLE[3]}, {"who": PEOPLE[4]}])
+    assert gone is None
+    assert there is not None
+    assert feature_store.materialize(config, day(6))["vitals"].removed == 0
+
+
+def test_a_source_that_lost_most_of_its_rows_is_asked_about(tmp_path: Path) -> None:
+    write(tmp_path)
+    config = configured(tmp_path)
+    feature_store.materialize(config, day(4))
+    before = answers(config)
+    table = pq.read_table(tmp_path / "data/vitals.parquet")
+    pq.write_table(table.slice(0, 3), tmp_path / "data/vitals.parquet")
+    refused = feature_store.materialize(config, day(5))["vitals"]
+    assert isinstance(refused, InputError)
+    assert "--full" in str(refused.hint)
+    assert answers(config) == before
+    assert feature_store.materialize(config, day(5), full=True)["vitals"].removed > 40
+
+
+def test_what_is_remembered_may_be_lost_or_damaged(tmp_path: Path) -> None:
+    write(tmp_path)
+    config = configured(tmp_path)
+    feature_store.materialize(config, day(4))
+    (remembered,) = (tmp_path / ".mlops/online").glob("*.parquet")
+    remembered.write_bytes(b"garbage")
+    assert feature_store.materialize(config, day(5))["vitals"].written == len(PEOPLE)
+
+
+def test_a_definition_that_was_not_applied_is_not_written(tmp_path: Path) -> None:
+    write(tmp_path)
+    configured(tmp_path)
+    text = (tmp_path / "config.yaml").read_text()
+    path = tmp_path / "config.yaml"
+    path.write_text(text.replace("source: data/vitals.parquet", "source: data/other.parquet"))
+    refused = feature_store.materialize(load_config(path), day(4))["vitals"]
+    assert isinstance(refused, ConfigError)
+    assert refused.hint == "run `mlops features apply`"
+
+
 def test_a_store_that_was_emptied_is_filled_again(tmp_path: Path, online: str) -> None:
     write(tmp_path)
     config = configured(tmp_path, online)
@@ -153,8 +204,9 @@ def test_what_was_known_at_a_time_goes_online_and_never_goes_back(tmp_path: Path
     assert set(answers(config)["pulse__ts"]) == {int(day(1).timestamp())}
     feature_store.materialize(config, day(2.5))
     assert set(answers(config)["pulse__ts"]) == {int(day(2).timestamp())}
-    with pytest.raises(InputError, match="'vitals' is online as of 2026-01-03"):
-        feature_store.materialize(config, day(2.01))
+    refused = feature_store.materialize(config, day(2.01))["vitals"]
+    assert isinstance(refused, InputError)
+    assert "'vitals' is online as of 2026-01-03" in refused.message
 
 
 def test_a_run_that_died_after_writing_is_made_good(

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from feast import FeatureStore
+from feast import FeatureStore, FeatureView
 
 from mlops_cli.backends.feature_store.connection import speaking
+from mlops_cli.backends.feature_store.definitions import view_of
 from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.online import OnlineValue, known
 from mlops_cli.backends.feature_store.sources import microseconds, read
@@ -36,19 +37,23 @@ def as_of(
     values: dict[str, OnlineValue] = {}
     with speaking(config) as store:
         for name, view in model.feature_views.items():
-            row = _row(store, name, list(view.features), key, at)
+            held = view_of(store, config, name)
+            row = _row(store, held, list(view.features), key, at)
             values |= {
-                feature: OnlineValue(row.values.get(feature), row.event_time, name)
+                feature: OnlineValue(row.values.get(feature), row.event_time, name, held.ttl)
                 for feature in view.features
             }
     return values if known(model, values) else None
 
 
 def _row(
-    store: FeatureStore, name: str, features: list[str], key: Mapping[str, str], at: datetime
+    store: FeatureStore,
+    view: FeatureView,
+    features: list[str],
+    key: Mapping[str, str],
+    at: datetime,
 ) -> _Row:
     """Return one view's row that was known at the time."""
-    view = store.get_feature_view(name)
     source = view.batch_source
     keys = [column.name for column in view.entity_columns]
     stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]

@@ -156,6 +156,44 @@ def write_postgres(
             done(len(batch.keys))
 
 
+def _remove_sqlite(store: FeatureStore, view: FeatureView, _: list[str], keys: list[bytes]) -> None:
+    connection = online_store(store)._get_conn(store.config)  # noqa: SLF001 - Feast's own
+    statement = f"DELETE FROM {identifier(table_name(store, view))} WHERE entity_key = ?"  # noqa: S608
+    with connection:
+        connection.executemany(statement, [(key,) for key in keys])
+
+
+def _remove_redis(
+    store: FeatureStore, view: FeatureView, features: list[str], keys: list[bytes]
+) -> None:
+    client = online_store(store)._get_client(store.config.online_store)  # noqa: SLF001 - Feast's
+    project, name = store.config.project.encode(), stored_name(store, view)
+    fields = [f"_ts:{name}".encode(), *(_mmh3(f"{name}:{feature}") for feature in features)]
+    for start in range(0, len(keys), BATCH):
+        with client.pipeline(transaction=False) as pipe:
+            for key in keys[start : start + BATCH]:
+                pipe.hdel(key + project, *fields)
+            pipe.execute()
+
+
+def _remove_postgres(
+    store: FeatureStore, view: FeatureView, _: list[str], keys: list[bytes]
+) -> None:
+    from psycopg import sql  # noqa: PLC0415 - an extra
+
+    delete = sql.SQL("DELETE FROM {} WHERE entity_key = ANY(%s)")
+    delete = delete.format(sql.Identifier(table_name(store, view)))
+    with online_store(store)._get_conn(store.config) as connection, connection.transaction():  # noqa: SLF001
+        connection.execute(delete, [keys])
+
+
+REMOVERS: dict[str, Callable[[FeatureStore, FeatureView, list[str], list[bytes]], None]] = {
+    "sqlite": _remove_sqlite,
+    "redis": _remove_redis,
+    "postgres": _remove_postgres,
+}
+
+
 WRITERS: dict[str, Callable[[FeatureStore, FeatureView, NewestRows, Progress], None]] = {
     "sqlite": write_sqlite,
     "redis": write_redis,

@@ -5,6 +5,7 @@ import io
 import os
 import sqlite3
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 from feast import FeatureStore, FeatureView, RepoConfig
 from feast.errors import FeastError, FeastObjectNotFoundException
 from feast.infra.online_stores.helpers import compute_versioned_name
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.config.masking import mask_text
@@ -22,6 +23,7 @@ from mlops_cli.config.values import located
 from mlops_cli.errors import ConfigError, MlopsError, NotFoundError, UnavailableError, first_line
 
 _OFFLINE_STORE = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
+_READS = 5
 _CODE = {"user_defined_function", "feature_transformation"}
 _APPLY = "run `mlops features apply`, then `mlops features materialize`"
 
@@ -33,13 +35,16 @@ def speaking(config: Config) -> Iterator[FeatureStore]:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             store = _open(config)
+            _make_registry(store)
             if not config.feature_store.allow_udf:
                 _refuse_code(store)
             yield store
     except MlopsError:
         raise
     except FeastObjectNotFoundException as error:
-        raise NotFoundError(f"Feast does not know this: {error}", _APPLY) from error
+        repo = config.feature_store.repo
+        step = f"run `feast apply` in {repo}" if repo else _APPLY
+        raise NotFoundError(f"Feast does not know this: {error}", step) from error
     except (FeastError, SQLAlchemyError, sqlite3.Error, OSError, *_drivers()) as error:
         reason = mask_text(first_line(error))
         raise UnavailableError(f"the feature store cannot be used: {reason}") from error
@@ -111,6 +116,38 @@ def _open_repo(repo: str) -> FeatureStore:
     except (FeastError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ConfigError(f"{path} is not a configuration of Feast: {reason}") from error
+
+
+def _make_registry(store: FeatureStore) -> None:
+    """Open the registry; several processes that make its tables at once get in each other's way."""
+    for turn in range(_READS, 0, -1):
+        try:
+            _ = store.registry
+        except (IntegrityError, ProgrammingError):
+            if turn == 1:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def await_views(store: FeatureStore, config: Config) -> None:
+    """Wait until a repository's registry has views: a file registry is empty while it is written.
+
+    Raises:
+        UnavailableError: It has none.
+    """
+    if config.feature_store.repo is None:
+        return
+    for _ in range(_READS):
+        store.refresh_registry()
+        if store.registry.proto().feature_views:
+            return
+        time.sleep(0.1)
+    raise UnavailableError(
+        f"Feast's registry in {store.repo_path} has no feature view",
+        "it is being written, or was never applied: run `feast apply` there",
+    )
 
 
 def _refuse_code(store: FeatureStore) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Bool, Float64, Int64, String
 
-from mlops_cli.backends.feature_store.connection import speaking
+from mlops_cli.backends.feature_store.connection import await_views, speaking
 from mlops_cli.config import Config, FeatureViewConfig
 from mlops_cli.errors import ConfigError
 
@@ -51,6 +51,7 @@ def apply(config: Config) -> list[str]:
     """
     with speaking(config) as store:
         if config.feature_store.repo is not None:
+            await_views(store, config)
             return sorted(_check_repo(store, config))
         wanted = _wanted(config)
         gone = [
@@ -73,6 +74,33 @@ def _wanted(config: Config) -> _Wanted:
         used = [wanted.views[name] for name in model.feature_views]
         wanted.services[model_name] = FeatureService(name=model_name, features=used)
     return wanted
+
+
+def view_of(store: FeatureStore, config: Config, name: str) -> FeatureView:
+    """Return a view of config.yaml as Feast has it.
+
+    Ours is what config.yaml says, also before it is applied; a repository of the user's own has
+    the word over its views.
+    """
+    if config.feature_store.repo is None:
+        return _wanted(config).views[name]
+    await_views(store, config)
+    return store.get_feature_view(name)
+
+
+def require_applied(config: Config, registered: FeatureView) -> None:
+    """Refuse to write a view online by a definition that config.yaml no longer has.
+
+    Raises:
+        ConfigError: The registry and config.yaml differ.
+    """
+    if config.feature_store.repo is None:
+        wanted = _wanted(config).views[registered.name]
+        if details := _differences(registered, wanted):
+            raise ConfigError(
+                f"feature view {registered.name!r} is not as config.yaml defines it: {details[0]}",
+                "run `mlops features apply`",
+            )
 
 
 def _changes(store: FeatureStore, wanted: _Wanted) -> list[Change]:
@@ -145,11 +173,18 @@ def _view(name: str, view: FeatureViewConfig, keys: list[Entity]) -> FeatureView
 def _check_repo(store: FeatureStore, config: Config) -> set[str]:
     wanted = {name: v for m in config.models.values() for name, v in m.feature_views.items()}
     for name, view in wanted.items():
-        known = {field.name for field in store.get_feature_view(name).features}
+        theirs = store.get_feature_view(name)
+        known = {field.name for field in theirs.features}
         if missing := set(view.features) - known:
             raise ConfigError(
                 f"feature view {name!r} of the Feast repository has no {min(missing)!r}",
                 f"it has {', '.join(sorted(known))}",
+            )
+        if view.ttl is not None and view.ttl != theirs.ttl:
+            raise ConfigError(
+                f"feature view {name!r}: ttl is {theirs.ttl or 'none'} in the Feast repository, "
+                f"{view.ttl} in config.yaml",
+                "leave it out of config.yaml: the repository has the word",
             )
     return set(wanted)
 
@@ -157,4 +192,5 @@ def _check_repo(store: FeatureStore, config: Config) -> set[str]:
 def views(config: Config) -> list[str]:
     """Return the names of the feature views in the registry."""
     with speaking(config) as store:
+        await_views(store, config)
         return sorted(view.name for view in store.list_feature_views())

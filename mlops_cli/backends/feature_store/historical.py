@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import pandas as pd
+from feast import FeatureStore
+from feast.infra.offline_stores.offline_store import RetrievalJob
 
-from mlops_cli.backends.feature_store.connection import references, speaking
-from mlops_cli.backends.feature_store.offline_store import JoinJob
+from mlops_cli.backends.feature_store.connection import await_views, references, speaking
+from mlops_cli.backends.feature_store.definitions import view_of
+from mlops_cli.backends.feature_store.offline_store import JoinJob, PointInTimeOfflineStore
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import UnavailableError
@@ -34,9 +37,7 @@ def historical(config: Config, model: ModelConfig, labels: pd.DataFrame) -> Know
     )
     asked = asked.reset_index(drop=True).assign(mlops_row=range(len(labels)))
     with speaking(config) as store:
-        job = store.get_historical_features(
-            asked, features=references(model), filter_by_created_timestamp=True
-        )
+        job = _job(store, config, model, asked)
         found = job.to_df()
     if sorted(found["mlops_row"]) != list(range(len(labels))):
         raise UnavailableError(
@@ -46,6 +47,23 @@ def historical(config: Config, model: ModelConfig, labels: pd.DataFrame) -> Know
     found = found.sort_values("mlops_row", ignore_index=True)[list(model.stored)]
     coverage = job.coverage if isinstance(job, JoinJob) else _coverage(model, found)
     return Known(found.set_index(labels.index), tuple(coverage))
+
+
+def _job(
+    store: FeatureStore, config: Config, model: ModelConfig, asked: pd.DataFrame
+) -> RetrievalJob:
+    """Ask our own store by the views of config.yaml, or Feast by those of a user's repository."""
+    features = references(model)
+    if config.feature_store.repo is not None:
+        await_views(store, config)
+        return store.get_historical_features(
+            asked, features=features, filter_by_created_timestamp=True
+        )
+    views = [view_of(store, config, name) for name in model.feature_views]
+    return PointInTimeOfflineStore.get_historical_features(
+        store.config, views, features, asked, store.registry, store.project,
+        filter_by_created_timestamp=True,
+    )  # fmt: skip
 
 
 def _coverage(model: ModelConfig, found: pd.DataFrame) -> list[ViewCoverage]:

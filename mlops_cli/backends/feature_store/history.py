@@ -9,6 +9,7 @@ import pyarrow as pa
 from feast.infra.offline_stores.file_source import FileSource
 
 from mlops_cli.backends.feature_store.connection import speaking
+from mlops_cli.backends.feature_store.definitions import view_of
 from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config
@@ -43,7 +44,7 @@ def history(
         keys: The ids asked for, one column for each key of the view, shape (m, keys).
     """
     with speaking(config) as store:
-        found = store.get_feature_view(view)
+        found = view_of(store, config, view)
         source = found.batch_source
         if not isinstance(source, FileSource):
             return None

@@ -1,36 +1,36 @@
 """Bringing the newest values online: only what has changed since the last time.
 
-What the store holds is remembered as one 128-bit number for each row. It is forgotten *before* a
-changed row is written and remembered after, so that a run that was killed is made good by the next.
+What the store holds is remembered: the key of each row, and one 128-bit number. It is forgotten
+*before* a changed row is written and remembered after, so that a run that was killed is made good
+by the next.
 """
 
 import contextlib
-import hashlib
 import io
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from feast import FeatureStore, FeatureView
 from feast.types import Bool, Float64, Int64, String
 from numpy.typing import NDArray
 
-from mlops_cli.backends.feature_store.bulk import WRITERS, NewestRows
+from mlops_cli.backends.feature_store import wire
+from mlops_cli.backends.feature_store.bulk import REMOVERS, WRITERS, NewestRows
 from mlops_cli.backends.feature_store.connection import online_store, speaking
+from mlops_cli.backends.feature_store.definitions import require_applied
 from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.reading import latest
+from mlops_cli.backends.feature_store.remembered import Remembered
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config
 from mlops_cli.domain.digest import row_digests
 from mlops_cli.domain.point_in_time import newest
-from mlops_cli.errors import InputError, NotFoundError
+from mlops_cli.errors import InputError, MlopsError, NotFoundError
 
 Say = Callable[[str], None]
 _SAMPLE = 20
@@ -53,13 +53,17 @@ class Materialized:
     """Entities with a value; None where Feast itself has written and does not say."""
     written: int | None
     """Entities whose row was new or had changed."""
+    removed: int | None
+    """Entities that the source no longer has."""
     seconds: float
 
 
 def materialize(
     config: Config, end: datetime, full: bool = False, say: Say = lambda _: None
-) -> dict[str, Materialized]:
+) -> dict[str, Materialized | MlopsError]:
     """Bring the newest value of every entity up to `end` online.
+
+    Each view stands for itself: what kept one from it does not stop the others.
 
     The newest rows are taken from the whole source, so a late arrival is never missed and an
     old window never overwrites a newer value.
@@ -72,7 +76,7 @@ def materialize(
 
     Raises:
         NotFoundError: A view of config.yaml is not in Feast's registry.
-        InputError: A cell is not of its feature's type, or the store holds later values than `end`.
+        UnavailableError: The registry or the store cannot be used.
     """
     names = sorted({name for model in config.models.values() for name in model.feature_views})
     with speaking(config) as store, contextlib.redirect_stderr(io.StringIO()):
@@ -82,44 +86,84 @@ def materialize(
                 f"feature view {min(missing)!r} is not in Feast's registry",
                 "run `mlops features apply`",
             )
-        return {name: _view(config, store, views[name], end, full, say) for name in names}
+        done: dict[str, Materialized | MlopsError] = {}
+        for name in names:
+            try:
+                done[name] = _view(config, store, views[name], end, full, say)
+            except MlopsError as error:
+                done[name] = error
+        return done
 
 
 def _view(
     config: Config, store: FeatureStore, view: FeatureView, end: datetime, full: bool, say: Say
 ) -> Materialized:
+    """Bring one view online.
+
+    Raises:
+        ConfigError: The registry has another definition than config.yaml.
+        NotFoundError: The source does not exist.
+        InputError: A cell is not of its feature's type, the store holds later values than `end`, or
+            most of what it holds is no longer in the source.
+    """
     started = time.monotonic()
+    require_applied(config, view)
     kinds = {field.dtype for field in view.features}
     keys = {column.dtype for column in view.entity_columns}
     kind = str(store.config.online_store.type)
     if kind not in WRITERS or not kinds <= set(_ARROW) or not keys <= {String, Int64}:
         store.materialize(_BEGINNING, end, feature_views=[view.name])
-        return Materialized(end, None, None, None, time.monotonic() - started)
-    state = _State(config, store, view)
-    if state.until and end < state.until:
+        return Materialized(end, None, None, None, None, time.monotonic() - started)
+    held = Remembered(config, store, view)
+    _refuse_earlier(view, held, end)
+    rows = _newest(store, view, end)
+    digests = row_digests(rows.table.to_pandas())
+    known, gone = held.holds(digests), held.gone(rows.table.select(rows.keys))
+    _refuse_loss(view, held, gone, full)
+    # Redis lets an entity go unless it is written again.
+    fading = bool(getattr(store.config.online_store, "key_ttl_seconds", None))
+    if full or fading or _emptied(store, view, rows, known):
+        known[:] = False
+    changed = int((~known).sum())
+    now = held.rows_of(rows.table, digests)
+    if changed or len(gone):
+        online_store(store).update(store.config, [], [view], [], [], partial=True)
+        unwritten = held.rows_of(gone, np.zeros((len(gone), 2), dtype=np.uint64))
+        held.save(pa.concat_tables([now.filter(pa.array(known)), unwritten]), held.until)
+        report = _Progress(view.name, changed, say)
+        fresh = rows.table.filter(pa.array(~known))
+        WRITERS[kind](
+            store,
+            view,
+            NewestRows(fresh, rows.keys, rows.features, rows.event, rows.created),
+            report,
+        )
+        REMOVERS[kind](store, view, rows.features, wire.table_keys(gone))
+    store.registry.apply_materialization(view, store.config.project, held.until or _BEGINNING, end)
+    held.save(now, end)
+    latest_event = pc.max(rows.table[rows.event]).as_py()
+    spent = time.monotonic() - started
+    return Materialized(end, latest_event, len(digests), changed, len(gone), spent)
+
+
+def _refuse_earlier(view: FeatureView, held: Remembered, end: datetime) -> None:
+    if held.until and end < held.until:
         raise InputError(
-            f"feature view {view.name!r} is online as of {state.until:%Y-%m-%d %H:%M:%S}, "
+            f"feature view {view.name!r} is online as of {held.until:%Y-%m-%d %H:%M:%S}, "
             f"{end:%Y-%m-%d %H:%M:%S} is earlier",
             "old values never replace newer ones; `mlops features get --at` shows earlier values",
         )
-    rows = _newest(store, view, end)
-    digests = row_digests(rows.table.to_pandas())
-    known = state.holds(digests)
-    if full or _emptied(store, view, rows, known):
-        known[:] = False
-    changed = int((~known).sum())
-    if changed:
-        online_store(store).update(store.config, [], [view], [], [], partial=True)
-        state.save(digests[known], state.until)
-        report = _Progress(view.name, changed, say)
-        fresh = NewestRows(
-            rows.table.filter(pa.array(~known)), rows.keys, rows.features, rows.event, rows.created
+
+
+def _refuse_loss(view: FeatureView, held: Remembered, gone: pa.Table, full: bool) -> None:
+    """Refuse to take most of a view offline: often its source is empty by mistake."""
+    count = 0 if held.rows is None else len(held.rows)
+    if not full and count >= _SAMPLE and 2 * len(gone) > count:
+        raise InputError(
+            f"feature view {view.name!r}: {len(gone)} of {count} entities that are online are no "
+            "longer in the source",
+            "check the source; `--full` removes them",
         )
-        WRITERS[kind](store, view, fresh, report)
-    store.registry.apply_materialization(view, store.config.project, state.until or _BEGINNING, end)
-    state.save(digests, end)
-    latest = pc.max(rows.table[rows.event]).as_py()
-    return Materialized(end, latest, len(digests), changed, time.monotonic() - started)
 
 
 def _emptied(
@@ -201,41 +245,3 @@ class _Progress:
             self._told = now
             rate = self._done / (now - self._started)
             self._say(f"{self._view}: {self._done:,} of {self._total:,} entities, {rate:,.0f}/s")
-
-
-class _State:
-    """What the store should hold of a view: row digests, and until when."""
-
-    def __init__(self, config: Config, store: FeatureStore, view: FeatureView) -> None:
-        place = [
-            store.config.project,
-            store.config.online_store.model_dump_json(),
-            sorted((field.name, str(field.dtype)) for field in view.features),
-        ]
-        mark = hashlib.sha256(json.dumps(place).encode()).hexdigest()[:16]
-        self._path = Path(config.state) / "online" / f"{view.name}-{mark}.parquet"
-        self._known = np.empty((0, 2), dtype=np.uint64)
-        self.until: datetime | None = None
-        if self._path.exists():
-            table = pq.read_table(self._path, page_checksum_verification=True)
-            self._known = np.column_stack([np.asarray(table[name]) for name in ("high", "low")])
-            said = (table.schema.metadata or {}).get(b"until")
-            self.until = datetime.fromisoformat(said.decode()) if said else None
-
-    def holds(self, digests: np.ndarray) -> np.ndarray:
-        """Tell which rows the store should have already."""
-        if not len(self._known):
-            return np.zeros(len(digests), dtype=bool)
-        known = self._known[np.argsort(self._known[:, 0])]
-        found = np.minimum(np.searchsorted(known[:, 0], digests[:, 0]), len(known) - 1)
-        return (known[found] == digests).all(axis=1)
-
-    def save(self, digests: np.ndarray, until: datetime | None) -> None:
-        """Replace what is remembered, whole or not at all."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        table = pa.table({"high": digests[:, 0], "low": digests[:, 1]})
-        if until:
-            table = table.replace_schema_metadata({"until": until.isoformat()})
-        temporary = self._path.with_suffix(".tmp")
-        pq.write_table(table, temporary, write_page_checksum=True)
-        temporary.replace(self._path)

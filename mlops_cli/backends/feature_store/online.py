@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from feast import FeatureStore, FeatureView
 from feast.types import Int32, Int64
 
-from mlops_cli.backends.feature_store.connection import references, speaking
+from mlops_cli.backends.feature_store.connection import await_views, references, speaking
 from mlops_cli.backends.feature_store.reading import latest, readable
 from mlops_cli.backends.feature_store.wire import epoch_time
 from mlops_cli.config import Config, ModelConfig
@@ -29,6 +29,8 @@ class OnlineValue:
     event_time: datetime | None
     """None where the store knows nothing of the entity in this view."""
     view: str
+    ttl: timedelta | None
+    """Age beyond which it counts as missing; None or 0 for no limit."""
 
 
 Row = dict[str, OnlineValue]
@@ -48,11 +50,13 @@ def online(config: Config, model: ModelConfig, keys: Sequence[Key]) -> list[Row 
         UnavailableError: The registry or the online store cannot be read.
     """
     with speaking(config) as store:
+        await_views(store, config)
         views = [_view(config, store, model, name) for name in model.feature_views]
         held = [_held(views, key) for key in keys]
         asked = [key for key in held if key is not None]
         ours = all(readable(store, view, _features(model, view)) for view in views)
-        found = iter((_read if ours else _ask)(store, model, views, asked) if asked else [])
+        answer = _read if ours else _ask
+        found = iter(answer(store, config, model, views, asked) if asked else [])
     rows = [None if key is None else next(found) for key in held]
     return [row if row and known(model, row) else None for row in rows]
 
@@ -76,6 +80,12 @@ def _view(config: Config, store: FeatureStore, model: ModelConfig, name: str) ->
 
 def _features(model: ModelConfig, view: FeatureView) -> list[str]:
     return list(model.feature_views[view.name].features)
+
+
+def _ttl(config: Config, model: ModelConfig, view: FeatureView) -> timedelta | None:
+    """Return the ttl that training goes by: ours, or that of a repository of the user's own."""
+    ours = config.feature_store.repo is None
+    return model.feature_views[view.name].ttl if ours else view.ttl
 
 
 def _held(views: Sequence[FeatureView], key: Key) -> _Ids | None:
@@ -104,35 +114,45 @@ def _is_unicode(text: str) -> bool:
 
 
 def _read(
-    store: FeatureStore, model: ModelConfig, views: Sequence[FeatureView], keys: Sequence[_Ids]
+    store: FeatureStore,
+    config: Config,
+    model: ModelConfig,
+    views: Sequence[FeatureView],
+    keys: Sequence[_Ids],
 ) -> list[Row]:
     """Read the store itself, view by view."""
     rows: list[Row] = [{} for _ in keys]
     for view in views:
         features = _features(model, view)
-        empty = {name: OnlineValue(None, None, view.name) for name in features}
+        ttl = _ttl(config, model, view)
+        empty = {name: OnlineValue(None, None, view.name, ttl) for name in features}
         for row, stored in zip(rows, latest(store, view, features, keys), strict=True):
             if stored is None:
                 row.update(empty)
                 continue
             for name, value in stored.values.items():
-                row[name] = OnlineValue(value, stored.event_time, view.name)
+                row[name] = OnlineValue(value, stored.event_time, view.name, ttl)
     return rows
 
 
 def _ask(
-    store: FeatureStore, model: ModelConfig, _: Sequence[FeatureView], keys: Sequence[_Ids]
+    store: FeatureStore,
+    config: Config,
+    model: ModelConfig,
+    views: Sequence[FeatureView],
+    keys: Sequence[_Ids],
 ) -> list[Row]:
     """Ask Feast's SDK."""
     answer = store.get_online_features(
         features=references(model), entity_rows=[dict(key) for key in keys]
     ).to_dict(include_event_timestamps=True)
     rows: list[Row] = [{} for _ in keys]
-    for view, section in model.feature_views.items():
-        for name in section.features:
+    for view in views:
+        ttl = _ttl(config, model, view)
+        for name in _features(model, view):
             stamps, values = answer[f"{name}__ts"], answer[name]
             for row, value, seconds in zip(rows, values, stamps, strict=True):
-                row[name] = OnlineValue(value, epoch_time(seconds), view)
+                row[name] = OnlineValue(value, epoch_time(seconds), view.name, ttl)
     return rows
 
 

@@ -41,6 +41,11 @@ def keys(names: Sequence[str], columns: Sequence[Sequence[str | int]]) -> list[b
     return [head + b"".join(row) for row in zip(*parts, strict=True)]
 
 
+def table_keys(table: pa.Table) -> list[bytes]:
+    """Return the entity keys of a table that has nothing but the columns of a key."""
+    return keys(table.column_names, [column.to_pylist() for column in table.columns])
+
+
 def _key_part(value: str | int) -> bytes:
     if isinstance(value, int):
         return struct.pack("<IIq", ValueType.INT64, 8, value)

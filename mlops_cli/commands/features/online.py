@@ -17,7 +17,10 @@ def materialize(
         datetime | None, typer.Option(help="Values known at this time, UTC. Default: now.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Write every row: the online store was emptied.")
+        bool,
+        typer.Option(
+            "--full", help="Write every row: something else has written to the online store."
+        ),
     ] = False,
 ) -> Answer:
     """Bring the newest value of every entity into the online store, as far as it has changed."""
@@ -25,9 +28,18 @@ def materialize(
 
     session.say("bringing the newest values online")
     moment = at.replace(tzinfo=UTC) if at else None
-    views = materialization.materialize(session.config, moment, full, session.say)
+    done = materialization.materialize(session.config, moment, full, session.say)
+    for name, failure in done.failures.items():
+        failure.message = f"{name}: {failure.message}"
+        session.fail(failure)
+    failed = {name: {"error": failure.told()} for name, failure in done.failures.items()}
     rows = [
-        (name, view.entities, view.written, f"{view.seconds:.1f} s") for name, view in views.items()
+        (name, view.entities, view.written, view.removed, f"{view.seconds:.1f} s")
+        for name, view in done.views.items()
     ]
-    columns = ("view", "entities", "written", "took")
-    return Answer({"views": views}, lambda: table("Online", columns, rows))
+    columns = ("view", "entities", "written", "removed", "took")
+    return Answer(
+        {"views": done.views | failed},
+        lambda: table("Online", columns, rows) if rows else [],
+        failures=list(done.failures.values()),
+    )

@@ -16,7 +16,7 @@ from mlops_cli.domain.digest import TableDigests, table_digests
 from mlops_cli.domain.labels import MIN_ROWS, checked_labels, in_order
 from mlops_cli.domain.missing import refused, with_fills
 from mlops_cli.domain.results import ViewCoverage
-from mlops_cli.errors import InputError
+from mlops_cli.errors import InputError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,15 @@ def build(config: Config, name: str) -> TrainingSet:
     Raises:
         NotFoundError: The labels or a feature source do not exist.
         InputError: The labels cannot be learnt from.
+        UnavailableError: A source was written in the meantime.
     """
     model = config.models[name]
     source = model.labels.source
     hashes = source_files(model)
     labels = in_order(checked_labels(files.read_source(Path(source)), model, source))
     known = feature_store.historical(config, model, labels)
+    if source_files(model) != hashes:
+        raise UnavailableError("a source table has changed while it was read", "try again")
     frame = typed(known.frame, model.features, "the feature store")
     gaps = refused(frame, model.features)
     whole = ~np.any([np.zeros(len(frame), dtype=bool), *gaps.values()], axis=0)
