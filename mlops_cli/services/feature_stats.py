@@ -12,7 +12,7 @@ import pandas as pd
 from mlops_cli.backends import files
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.columns import typed, words
-from mlops_cli.domain.derived import needed
+from mlops_cli.domain.lineage import needed
 from mlops_cli.domain.quoting import ids_of
 from mlops_cli.domain.subjects import Identity, moments, newest_rows, subjects
 from mlops_cli.domain.summary import FeatureSummary, summaries, summary
