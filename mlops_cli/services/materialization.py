@@ -17,7 +17,7 @@ def materialize(
     Args:
         config: The project.
         at: The time; None for now.
-        full: Write every row: the online store was emptied, or written by something else.
+        full: Write every row: something else has written to the online store.
         say: Is told how far the work is.
 
     Raises:

@@ -36,7 +36,7 @@ def test_a_long_chain_of_derived_features_is_followed_once() -> None:
 
 def test_a_function_and_what_a_window_was_made_of_are_not_read() -> None:
     number = FeatureConfig(type="float")
-    features = {name: number for name in ("a", "b", "max", "weight")} | {
+    features = dict.fromkeys(("a", "b", "max", "weight"), number) | {
         "gain": FeatureConfig.model_validate(
             {"type": "float", "window": {"of": "weight", "compute": "change"}}
         ),

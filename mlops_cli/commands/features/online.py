@@ -17,7 +17,10 @@ def materialize(
         datetime | None, typer.Option(help="Values known at this time, UTC. Default: now.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Write every row: the online store was emptied.")
+        bool,
+        typer.Option(
+            "--full", help="Write every row: something else has written to the online store."
+        ),
     ] = False,
 ) -> Answer:
     """Bring the newest value of every entity into the online store, as far as it has changed."""
