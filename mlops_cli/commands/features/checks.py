@@ -103,7 +103,8 @@ def stats(session: Session, models: ModelsArgument = None) -> Answer:
 
     Derived features are computed from the newest row of each entity.
 
-    No id is shown, nor an unlisted word that fewer than five entities have.
+    No id is shown, nor an unlisted word that fewer than five entities have. A number that fewer
+    than five have is rounded, to two digits at the ends.
     """
     names = session.models(models)
     from mlops_cli.services import feature_stats
