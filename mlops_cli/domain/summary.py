@@ -141,9 +141,12 @@ def _teller(numbers: Vector, who: Codes) -> Callable[[float], float]:
         numbers: The column without its gaps, shape (n,).
         who: The entity of each, at least five of them, shape (n,); negative: nobody's.
     """
-    each = pd.Series(numbers[who >= 0]).groupby(who[who >= 0])
-    fifth_smallest = np.partition(each.min(), SHARED_BY - 1)[SHARED_BY - 1]
-    fifth_largest = np.partition(each.max(), -SHARED_BY)[-SHARED_BY]
+    known = who >= 0
+    smallest, largest = (np.full(who.max() + 1, end) for end in (np.inf, -np.inf))
+    np.minimum.at(smallest, who[known], numbers[known])
+    np.maximum.at(largest, who[known], numbers[known])
+    fifth_smallest = np.partition(smallest, SHARED_BY - 1)[SHARED_BY - 1]
+    fifth_largest = np.partition(largest, -SHARED_BY)[-SHARED_BY]
 
     def tell(value: float) -> float:
         if count(who[numbers == value]) >= SHARED_BY:
