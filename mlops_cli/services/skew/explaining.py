@@ -6,9 +6,9 @@ import numpy as np
 
 from mlops_cli.backends import feature_store
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.config.expression import names
 from mlops_cli.domain import shares, skew
 from mlops_cli.domain.columns import typed
+from mlops_cli.domain.lineage import computed_from
 from mlops_cli.domain.point_in_time import last_known, since_epoch
 from mlops_cli.domain.skew import Example, FeatureSkew, Flags, Reason, ViewLag
 from mlops_cli.services.skew.comparing import Compared
@@ -31,7 +31,7 @@ def explained(
             features.append(_summed(model, compared, each, name, causes))
         lags += [lag] if lag else []
     for each, spec in model.derived.items():
-        inputs = [compared.differing[used] for used in names(str(spec.expression))]
+        inputs = [compared.differing[used] for used in computed_from(spec)]
         causes = skew.derived_reasons(compared.differing[each], inputs)
         features.append(_summed(model, compared, each, "derived", causes))
     return tuple(features), tuple(lags)
