@@ -16,8 +16,9 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig, ModelConfig
-from mlops_cli.domain.columns import encode, typed
+from mlops_cli.domain.columns import typed
 from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.encoding import encode
 from mlops_cli.errors import InputError, IntegrityError, first_line
 
 Matrix = NDArray[np.float32]

@@ -1,6 +1,5 @@
 """Features, the tables they come from, and labels."""
 
-from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -178,7 +177,9 @@ class LabelsConfig(Section):
         description="column with the time of prediction: features are those known then",
     )
     delay: Duration = Field(
-        timedelta(0), description="how long after the prediction the label is known"
+        "0s",
+        validate_default=True,
+        description="how long after the prediction the label is known",
     )
 
 

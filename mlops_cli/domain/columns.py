@@ -1,4 +1,4 @@
-"""From what a file says to what a feature means, and on to the numbers a model reads."""
+"""From what a file says to what a feature means."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.derived import evaluate
-from mlops_cli.domain.missing import filled
 from mlops_cli.domain.rejection import NO_ID, NO_TIME, Wrong
 from mlops_cli.errors import InputError
 
@@ -106,7 +105,7 @@ def checked(values: pd.Series, spec: FeatureConfig) -> Checked:
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(numbers), dtype=bool)
     else:
-        read = _flag if spec.type == "bool" else _number
+        read = _flag if spec.type == "bool" else number
         cells = [read(cell) for cell in values.astype(object)]
         wrong = np.array([cell is None for cell in cells], dtype=bool)
         numbers = np.array(cells, dtype=np.float64)
@@ -155,7 +154,7 @@ def word(cell: Any) -> str | None:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
-def _number(cell: Any) -> float | None:
+def number(cell: Any) -> float | None:
     """Return the number of a cell, NaN where it is empty, None where it says something else."""
     if cell is None or cell is pd.NA or (isinstance(cell, str) and not cell.strip()):
         return np.nan
@@ -168,9 +167,9 @@ def _number(cell: Any) -> float | None:
 
 
 def _flag(cell: Any) -> float | None:
-    """Return 1 or 0 for a word that says true or false; otherwise as `_number`."""
+    """Return 1 or 0 for a word that says true or false; otherwise as `number`."""
     said = cell.strip().lower() if isinstance(cell, str) else ""
-    return _FLAGS.get(said) if said else _number(cell)
+    return _FLAGS.get(said) if said else number(cell)
 
 
 def checked_ids(values: pd.Series) -> Checked:
@@ -212,40 +211,3 @@ def times(values: pd.Series, source: str) -> pd.Series:
         InputError: A cell is not a time in ISO 8601.
     """
     return checked_times(values).sure(source)
-
-
-def encode(frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> NDArray[np.float32]:
-    """Return the matrix that XGBoost reads, shape (rows, input features).
-
-    A category is the position of its word in the configured list; an unknown word is missing.
-    Missing values that are to be imputed are filled here, and nowhere before: logs, explanations
-    and drift checks see them missing.
-
-    >>> encode(pd.DataFrame({"sex": ["m", "f", None]}),
-    ...        {"sex": FeatureConfig(type="category", categories=("f", "m"))}).ravel()
-    array([ 1.,  0., nan], dtype=float32)
-    """
-    inputs = {name: spec for name, spec in features.items() if spec.input}
-    matrix = np.empty((len(frame), len(inputs)), dtype=np.float32)
-    for position, (name, spec) in enumerate(inputs.items()):
-        if spec.type == "category":
-            codes = pd.Index(spec.categories).get_indexer(pd.Index(frame[name].astype(object)))
-            values = np.where(codes < 0, np.nan, codes)
-        else:
-            values = pd.to_numeric(frame[name]).to_numpy(dtype=float)
-        matrix[:, position] = filled(values, spec)
-    return matrix
-
-
-def json_value(value: object, spec: FeatureConfig) -> object:
-    """Return a cell as JSON holds it: missing as None, whole numbers without a point.
-
-    >>> json_value(41.0, FeatureConfig(type="int")), json_value(1.0, FeatureConfig(type="bool"))
-    (41, True)
-    """
-    if spec.type == "category":
-        return word(value)
-    number = _number(value)
-    if number is None or not np.isfinite(number):
-        return None
-    return {"int": int, "bool": bool, "float": float}[spec.type](number)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_cli.config.expression import parse
-from mlops_cli.config.features import FeatureConfig
 
 Column = NDArray[Any]
 _ARITHMETIC: dict[type[ast.operator], Callable[..., Column]] = {
@@ -44,23 +43,6 @@ def evaluate(text: str, columns: Mapping[str, Column], rows: int) -> Column:
     """
     with np.errstate(all="ignore"):
         return _value(parse(text), columns, rows)
-
-
-def needed(name: str, features: Mapping[str, FeatureConfig]) -> dict[str, FeatureConfig]:
-    """Return a derived feature and all that it is computed from, in the order of the features.
-
-    >>> features = {"a": FeatureConfig(type="int"), "b": FeatureConfig(type="int"),
-    ...             "c": FeatureConfig(type="int", expression="a + 1"),
-    ...             "d": FeatureConfig(type="int", expression="abs(c)")}
-    >>> list(needed("d", features))
-    ['a', 'c', 'd']
-    """
-    found = {name}
-    for each in reversed(list(features)):
-        expression = features[each].expression
-        if each in found and expression is not None:
-            found |= {part.id for part in ast.walk(parse(expression)) if isinstance(part, ast.Name)}
-    return {each: spec for each, spec in features.items() if each in found}
 
 
 def _value(  # noqa: C901, PLR0911 - a case for each form

@@ -110,6 +110,22 @@ def ingredients(features: Mapping[str, FeatureConfig]) -> dict[str, tuple[str, .
     return found
 
 
+def needed(name: str, features: Mapping[str, FeatureConfig]) -> dict[str, FeatureConfig]:
+    """Return a derived feature and all that computing it reads, in the order of the features.
+
+    A window is read as it is stored, without what it was computed from.
+
+    >>> features = {"a": FeatureConfig(type="int"), "b": FeatureConfig(type="int"),
+    ...             "c": FeatureConfig(type="int", expression="a + 1"),
+    ...             "d": FeatureConfig(type="int", expression="abs(c)")}
+    >>> list(needed("d", features))
+    ['a', 'c', 'd']
+    """
+    expressions = {each: spec for each, spec in features.items() if spec.expression is not None}
+    used = {name, *ingredients(expressions).get(name, ())}
+    return {each: spec for each, spec in features.items() if each in used}
+
+
 def computed_from(spec: FeatureConfig) -> tuple[str, ...]:
     """Return the features that an expression or a window names; none for what a file brings."""
     if spec.window is not None:

@@ -5,12 +5,12 @@ join is a sort and a binary search over integers.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+Int64s = NDArray[np.int64]
 _LARGEST = 2**62
 
 
@@ -18,18 +18,27 @@ _LARGEST = 2**62
 class LastKnown:
     """Where the value of each label is found."""
 
-    rows: Rows
+    rows: Int64s
     """Positions into the feature rows, shape (m,); -1 where there is no usable row."""
     expired: NDArray[np.bool_]
     """Whether a row was known and too old, shape (m,)."""
 
 
+def since_epoch(moment: datetime) -> int:
+    """Return a time in microseconds since the epoch.
+
+    >>> since_epoch(datetime.fromisoformat("1970-01-01T00:00:01.000002Z"))
+    1000002
+    """
+    return round(moment.timestamp() * 1_000_000)
+
+
 def last_known(
-    codes: Rows,
-    events: Rows,
-    created: Rows | None,
-    label_codes: Rows,
-    label_times: Rows,
+    codes: Int64s,
+    events: Int64s,
+    created: Int64s | None,
+    label_codes: Int64s,
+    label_times: Int64s,
     ttl: timedelta | None = None,
 ) -> LastKnown:
     """Return for each label the position of its feature row, or -1 where nothing was known.
@@ -78,7 +87,7 @@ def last_known(
     return LastKnown(rows, expired)
 
 
-def newest(codes: Rows, events: Rows, created: Rows | None = None) -> Rows:
+def newest(codes: Int64s, events: Int64s, created: Int64s | None = None) -> Int64s:
     """Return the position of the newest row of each entity, in the order of the table.
 
     The newest has the latest event time, then the latest created time, then it is the later row.
@@ -94,7 +103,7 @@ def newest(codes: Rows, events: Rows, created: Rows | None = None) -> Rows:
     return np.sort(last[codes[last] >= 0])
 
 
-def _best_last(codes: Rows, events: Rows, created: Rows | None) -> Rows:
+def _best_last(codes: Int64s, events: Int64s, created: Int64s | None) -> Int64s:
     """Return the order by entity, then event time, then created time, then row."""
     line = _packed(codes, events)[0]
     if created is None:
@@ -104,8 +113,11 @@ def _best_last(codes: Rows, events: Rows, created: Rows | None) -> Rows:
 
 
 def _packed(
-    codes: Rows, times: Rows, label_codes: Rows | None = None, label_times: Rows | None = None
-) -> tuple[Rows, Rows]:
+    codes: Int64s,
+    times: Int64s,
+    label_codes: Int64s | None = None,
+    label_times: Int64s | None = None,
+) -> tuple[Int64s, Int64s]:
     """Return (entity, time) as one integer each for rows and labels; entity weighs more.
 
     Times are counted in their largest common unit. Where they still do not fit beside the
@@ -132,7 +144,7 @@ def _packed(
     return slots, wanted
 
 
-def _last_at_or_before(line: Rows, wanted: Rows) -> Rows:
+def _last_at_or_before(line: Int64s, wanted: Int64s) -> Int64s:
     """Return the last position in a sorted line whose value does not exceed each wanted one.
 
     The wanted values are looked up in their order: the search then stays in the processor's cache.
@@ -143,7 +155,7 @@ def _last_at_or_before(line: Rows, wanted: Rows) -> Rows:
     return position
 
 
-def _in_order(numbers: Rows) -> tuple[Rows, Rows]:
+def _in_order(numbers: Int64s) -> tuple[Int64s, Int64s]:
     """Return the stable order of the numbers, and the numbers in that order.
 
     Where a number leaves room for its position, both are sorted as one integer: a plain sort of

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from mlops_cli.domain.point_in_time import Rows
+from mlops_cli.domain.point_in_time import Int64s
 from mlops_cli.domain.results import Interval
 
 _Z = 1.959963984540054
 
 
-def effective_rows(groups: Rows) -> float:
+def effective_rows(groups: Int64s) -> float:
     """Return how many independent rows as much is known from: (sum n)^2 / sum n^2 (Kish 1965).
 
     Args:

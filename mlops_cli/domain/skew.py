@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.columns import typed
-from mlops_cli.domain.point_in_time import Rows, last_known
+from mlops_cli.domain.point_in_time import Int64s, last_known
 
 Flags = NDArray[np.bool_]
 Reason = Literal["missing", "older", "unknown", "other", "inputs", "definition"]
@@ -89,12 +89,14 @@ class ViewLag:
     max_seconds: float
 
 
-def readable(values: Mapping[str, Any], features: Mapping[str, FeatureConfig]) -> bool:
+def of_these_types(values: Mapping[str, Any], features: Mapping[str, FeatureConfig]) -> bool:
     """Return whether logged values are of the types that the features have now.
 
     >>> features = {"age": FeatureConfig(type="int"), "smoker": FeatureConfig(type="bool")}
-    >>> readable({"age": 41, "smoker": None}, features), readable({"age": "old"}, features)
-    (True, False)
+    >>> of_these_types({"age": 41, "smoker": None}, features)
+    True
+    >>> of_these_types({"age": "old"}, features)
+    False
     """
     return all(
         values.get(name) is None or type(values[name]) in _TYPES[spec.type]
@@ -136,13 +138,13 @@ def different(served: pd.Series, known: pd.Series, spec: FeatureConfig) -> Flags
 
 def same_row(
     history: pd.DataFrame,
-    codes: Rows,
-    events: Rows,
-    created: Rows | None,
+    codes: Int64s,
+    events: Int64s,
+    created: Int64s | None,
     served: pd.DataFrame,
-    served_codes: Rows,
-    times: Rows,
-) -> Rows:
+    served_codes: Int64s,
+    times: Int64s,
+) -> Int64s:
     """Return the newest row that was known and holds all that was served, -1 where there is none.
 
     An entity with its values stands for the entity in the point-in-time join. Floats are compared
@@ -171,7 +173,7 @@ def same_row(
     return last_known(groups[:size], events, created, groups[size:], times).rows
 
 
-def numbered(rows: pd.DataFrame) -> Rows:
+def numbered(rows: pd.DataFrame) -> Int64s:
     """Number equal rows alike, shape (rows,); missing cells are equal.
 
     >>> numbered(pd.DataFrame({"id": ["a", "b", "a"], "bp": [np.nan, 1.0, np.nan]}))
@@ -228,8 +230,3 @@ def mean_difference(served: pd.Series, known: pd.Series, differing: Flags) -> fl
     gaps = np.abs(served.to_numpy(float) - known.to_numpy(float))[differing]
     gaps = gaps[np.isfinite(gaps)]
     return float(gaps.mean()) if len(gaps) else None
-
-
-def microseconds(times: Sequence[datetime]) -> Rows:
-    """Return times as microseconds since the epoch, shape (rows,)."""
-    return np.array([round(each.timestamp() * 1_000_000) for each in times], dtype=np.int64)

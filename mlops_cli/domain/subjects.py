@@ -1,7 +1,8 @@
 """Whom the rows of a table are about, and the newest row of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -32,21 +33,35 @@ class Identity:
         """Return that of a feature view's source."""
         view = model.feature_views[name]
         stamps = (view.timestamp, *filter(None, [view.created]))
-        return cls._of(model, model.view_keys(name), stamps)
+        return cls.of(model, model.view_keys(name), stamps)
 
     @classmethod
     def of_labels(cls, model: ModelConfig) -> Self:
         """Return that of the label table."""
-        return cls._of(model, model.keys, (model.labels.timestamp,))
+        return cls.of(model, model.keys, (model.labels.timestamp,))
 
     @classmethod
-    def _of(cls, model: ModelConfig, keys: tuple[str, ...], stamps: tuple[str, ...]) -> Self:
+    def of(cls, model: ModelConfig, keys: tuple[str, ...], stamps: tuple[str, ...]) -> Self:
+        """Return that of a table of the model with these columns of ids and times."""
         return cls(keys, stamps, (model.entity,) if model.entity in keys else keys)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All of them."""
         return (*self.keys, *self.stamps)
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """All rows of the table behind a feature view."""
+
+    path: Path
+    identity: Identity
+    frame: pd.DataFrame
+
+
+ReadView = Callable[[ModelConfig, str], SourceTable | None]
+"""Reads the table of a view by its name; None where it is no file of ours to read."""
 
 
 def subjects(frame: pd.DataFrame, columns: Sequence[str]) -> Codes:

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlops_cli.config.features import WindowConfig
+from mlops_cli.domain.point_in_time import Int64s
 
-Rows = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 _AT_ONCE = 2**22
 """Pairs of a row and one before it that are held in memory together."""
@@ -25,19 +25,19 @@ _AT_ONCE = 2**22
 class Timeline:
     """The rows of a table by key, then event time, then time of writing; arrays of shape (n,)."""
 
-    order: Rows
+    order: Int64s
     """Their positions in the table."""
-    event: Rows
+    event: Int64s
     """Event times, microseconds."""
-    known: Rows
+    known: Int64s
     """The later of event time and time of writing."""
-    key: Rows
+    key: Int64s
     """Numbers of the keys, ascending."""
-    key_start: Rows
+    key_start: Int64s
     """Where the rows of the same key begin."""
-    event_start: Rows
+    event_start: Int64s
     """Where the rows of the same key and event time begin."""
-    event_end: Rows
+    event_end: Int64s
     """Where they end; that row is no longer one of them."""
 
 
@@ -66,7 +66,7 @@ def window_columns(
     }
 
 
-def lined_up(codes: Rows, events: Rows, created: Rows | None = None) -> Timeline:
+def lined_up(codes: Int64s, events: Int64s, created: Int64s | None = None) -> Timeline:
     """Put the rows of a table in order.
 
     Args:
@@ -147,7 +147,7 @@ def _over(line: Timeline, values: Numbers, compute: str, over: timedelta) -> Num
     return found
 
 
-def _window_starts(line: Timeline, over: timedelta) -> Rows:
+def _window_starts(line: Timeline, over: timedelta) -> Int64s:
     """Return where the window of each row begins."""
     moments, rank = np.unique(line.event, return_inverse=True)
     before = line.event - round(over.total_seconds() * 1_000_000)
@@ -165,7 +165,7 @@ def _odd(line: Timeline) -> NDArray[np.bool_]:
     return odd[line.key_start]
 
 
-def _in_parts(rows: Rows, lengths: Rows) -> list[Rows]:
+def _in_parts(rows: Int64s, lengths: Int64s) -> list[Int64s]:
     """Split rows so that the windows of each part have about `_AT_ONCE` rows together."""
     if not len(rows):
         return []
@@ -173,7 +173,7 @@ def _in_parts(rows: Rows, lengths: Rows) -> list[Rows]:
     return np.split(rows, np.flatnonzero(np.diff(part)) + 1)
 
 
-def _pairs(starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
+def _pairs(starts: Int64s, ends: Int64s) -> tuple[Int64s, Int64s]:
     """Return the positions in each window, one after the other, and whose window that is."""
     lengths = ends - starts
     owner = np.repeat(np.arange(len(starts)), lengths)
@@ -181,7 +181,7 @@ def _pairs(starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
     return np.arange(len(owner)) + np.repeat(starts - first, lengths), owner
 
 
-def _aggregate(compute: str, values: Numbers, starts: Rows, ends: Rows) -> Numbers:
+def _aggregate(compute: str, values: Numbers, starts: Int64s, ends: Int64s) -> Numbers:
     """Return an aggregate over slices of `values`, none of them empty."""
     if not len(starts):
         return np.empty(0)

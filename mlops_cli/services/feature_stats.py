@@ -12,9 +12,16 @@ import pandas as pd
 from mlops_cli.backends import files
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.columns import typed, words
-from mlops_cli.domain.derived import needed
+from mlops_cli.domain.lineage import needed
 from mlops_cli.domain.quoting import ids_of
-from mlops_cli.domain.subjects import Identity, moments, newest_rows, subjects
+from mlops_cli.domain.subjects import (
+    Identity,
+    ReadView,
+    SourceTable,
+    moments,
+    newest_rows,
+    subjects,
+)
 from mlops_cli.domain.summary import FeatureSummary, summaries, summary
 from mlops_cli.errors import InputError
 
@@ -48,9 +55,17 @@ class ModelStats:
     views: tuple[ViewStats, ...]
     derived: tuple[FeatureSummary, ...]
     """Computed from the newest row of each entity in every view, however old it is."""
+    unread: tuple[str, ...] = ()
+    """Views of a Feast repository whose source is no file: nothing is known of them."""
 
 
-def stats(config: Config, name: str, now: datetime, known: dict[str, ViewStats]) -> ModelStats:
+def stats(
+    config: Config,
+    name: str,
+    now: datetime,
+    known: dict[str, ViewStats],
+    repository: ReadView | None = None,
+) -> ModelStats:
     """Describe every view of a model, and the features that are derived from them.
 
     Args:
@@ -58,35 +73,50 @@ def stats(config: Config, name: str, now: datetime, known: dict[str, ViewStats])
         name: The model.
         now: When the age of a row is taken.
         known: Views of other models, which are not described again; those of this one are added.
+        repository: Reads the views that a Feast repository of the user's own defines.
 
     Raises:
         NotFoundError: There is no such table.
         InputError: A table cannot be read.
     """
     model = config.models[name]
-    frames: dict[str, pd.DataFrame] = {}
-    views = [(key, view.source) for key, view in model.feature_views.items() if view.source]
-    for view, source in views:
-        if view not in known or model.derived:
-            frames[view] = files.read_source(Path(source))
+    tables: dict[str, SourceTable] = {}
+    unread = []
+    for view in model.feature_views:
+        if view in known and not model.derived:
+            continue
+        table = _table(model, view, repository)
+        if table is None:
+            unread.append(view)
+            continue
+        tables[view] = table
         if view not in known:
-            known[view] = _view(model, view, frames[view], now)
-    derived = _derived(model, frames) if model.derived else ()
-    return ModelStats(name, tuple(known[view] for view, _ in views), derived)
+            known[view] = _view(model, view, table, now)
+    derived = _derived(model, tables) if model.derived else ()
+    views = tuple(known[view] for view in model.feature_views if view not in unread)
+    return ModelStats(name, views, derived, tuple(unread))
 
 
-def _view(model: ModelConfig, name: str, frame: pd.DataFrame, now: datetime) -> ViewStats:
-    view, identity = model.feature_views[name], Identity.of_view(model, name)
+def _table(model: ModelConfig, view: str, repository: ReadView | None) -> SourceTable | None:
+    source = model.feature_views[view].source
+    if source is None:
+        return repository(model, view) if repository else None
+    path = Path(source)
+    return SourceTable(path, Identity.of_view(model, view), files.read_source(path))
+
+
+def _view(model: ModelConfig, name: str, table: SourceTable, now: datetime) -> ViewStats:
+    view, identity, frame = model.feature_views[name], table.identity, table.frame
     who = subjects(frame, identity.keys)
     rows = np.bincount(who[who >= 0])
     rows = rows[rows > 0]
-    times = moments(frame, view.timestamp).dropna()
+    times = moments(frame, identity.stamps[0]).dropna()
     expired = None
     if view.ttl is not None and len(times):
         expired = float((now - times > view.ttl).mean())
     return ViewStats(
         view=name,
-        source=str(view.source),
+        source=str(table.path),
         keys=identity.keys,
         rows=len(frame),
         entities=len(rows),
@@ -99,10 +129,10 @@ def _view(model: ModelConfig, name: str, frame: pd.DataFrame, now: datetime) -> 
     )
 
 
-def _derived(model: ModelConfig, frames: Mapping[str, pd.DataFrame]) -> tuple[FeatureSummary, ...]:
+def _derived(model: ModelConfig, tables: Mapping[str, SourceTable]) -> tuple[FeatureSummary, ...]:
     """Describe the derived features, over the newest row of each entity."""
     try:
-        joined = _joined(model, frames)
+        joined = _joined(model, tables)
     except InputError as error:
         problem = error.message
         return tuple(
@@ -122,18 +152,20 @@ def _derived(model: ModelConfig, frames: Mapping[str, pd.DataFrame]) -> tuple[Fe
     return tuple(found)
 
 
-def _joined(model: ModelConfig, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _joined(model: ModelConfig, tables: Mapping[str, SourceTable]) -> pd.DataFrame:
     """Return one row for each entity with its newest values in every view.
 
     Where views have different keys, as patients and hospitals, the labels say which belong
     together.
 
     Raises:
-        InputError: A table lacks a key.
+        InputError: A table lacks a key, or there is none.
     """
+    if not tables:
+        raise InputError("no view can be read")
     newest = []
-    for view, frame in frames.items():
-        identity = Identity.of_view(model, view)
+    for view, table in tables.items():
+        identity, frame = table.identity, table.frame
         present = [name for name in model.feature_views[view].features if name in frame]
         rows = newest_rows(frame, identity.keys, identity.stamps)
         newest.append((list(identity.keys), _keyed(rows, identity.keys, view).join(rows[present])))

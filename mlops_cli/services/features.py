@@ -9,7 +9,8 @@ import pandas as pd
 from mlops_cli.backends import feature_store, files, tables
 from mlops_cli.backends.feature_store import Change
 from mlops_cli.config import Config, FeatureViewConfig, ModelConfig
-from mlops_cli.domain.columns import json_value, typed
+from mlops_cli.domain.columns import typed
+from mlops_cli.domain.encoding import json_value
 from mlops_cli.domain.keys import read_key
 from mlops_cli.errors import InputError, NotFoundError
 

@@ -12,8 +12,9 @@ import pandas as pd
 from mlops_cli.backends import estimator, feature_store, files, registry, tables
 from mlops_cli.backends.registry import Version
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain.columns import json_value, typed, word
+from mlops_cli.domain.columns import typed, word
 from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.encoding import json_value
 from mlops_cli.domain.keys import key_text, read_key
 from mlops_cli.domain.missing import refused
 from mlops_cli.domain.records import LoggedPrediction

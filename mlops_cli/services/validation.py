@@ -10,7 +10,7 @@ from mlops_cli.backends import files, table_checks
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain.columns import readable
 from mlops_cli.domain.results import TableComparison, TableFinding
-from mlops_cli.domain.subjects import Identity, newest_rows
+from mlops_cli.domain.subjects import Identity, ReadView, newest_rows
 from mlops_cli.domain.table_changes import column_changes, independent, type_changes, value_changes
 from mlops_cli.errors import InputError, NotFoundError
 
@@ -25,11 +25,14 @@ class ValidationResult:
 
     model: str
     tables: int
+    """How many were checked."""
+    unread: tuple[str, ...]
+    """Views of a Feast repository whose source is no file: nothing is known of them."""
     findings: tuple[TableFinding, ...]
     comparisons: tuple[TableComparison, ...]
     """The tables that were held against the reference, if there is one."""
     conclusive: bool
-    """False where the values of a table could not be compared with the reference."""
+    """False where a view was not read, or a table could not be compared with the reference."""
     min_rows: int
     """Fewer entities than these are not compared."""
 
@@ -43,6 +46,12 @@ class _Source:
     identity: Identity
     features: Mapping[str, FeatureConfig]
     is_view: bool = True
+    table: pd.DataFrame | None = None
+    """Where it has been read already."""
+
+    def read(self) -> pd.DataFrame:
+        """Return the rows."""
+        return files.read_source(self.path) if self.table is None else self.table
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,7 +70,11 @@ class _Reference:
 
 
 def validate(
-    config: Config, name: str, known: Known, against: Path | None = None
+    config: Config,
+    name: str,
+    known: Known,
+    against: Path | None = None,
+    repository: ReadView | None = None,
 ) -> ValidationResult:
     """Check every view and the labels of a model against types, ranges and categories.
 
@@ -71,6 +84,7 @@ def validate(
         known: What has been found in views of other models; those of this one are added.
         against: Also compare with a reference: a folder with tables named as the sources, or one
             table with columns of the features.
+        repository: Reads the views that a Feast repository of the user's own defines.
 
     Raises:
         NotFoundError: There is no such table.
@@ -79,12 +93,12 @@ def validate(
     model = config.models[name]
     findings: list[TableFinding] = []
     comparisons: list[TableComparison] = []
-    sources = _sources(model)
+    sources, unread = _sources(model, repository)
     for source in sources:
         if against is None and source.name in known and source.is_view:
             findings += known[source.name]
             continue
-        frame = files.read_source(source.path)
+        frame = source.read()
         findings += _checked(model, source, frame, known)
         if against is not None:
             changed, compared = _compared(config, model, source, frame, against)
@@ -93,23 +107,35 @@ def validate(
     if against is not None and not any(each.reference_rows for each in comparisons):
         wanted = ", ".join(list(model.stored)[:5])
         raise InputError(f"{against} has no row of a feature of {name}", f"features: {wanted}, ...")
-    conclusive = all(each.conclusive for each in comparisons)
     return ValidationResult(
-        name, len(sources), tuple(findings), tuple(comparisons), conclusive, model.drift.min_rows
+        model=name,
+        tables=len(sources),
+        unread=tuple(unread),
+        findings=tuple(findings),
+        comparisons=tuple(comparisons),
+        conclusive=not unread and all(each.conclusive for each in comparisons),
+        min_rows=model.drift.min_rows,
     )
 
 
-def _sources(model: ModelConfig) -> list[_Source]:
-    views = [
-        _Source(name, Path(view.source), Identity.of_view(model, name), view.features)
-        for name, view in model.feature_views.items()
-        if view.source is not None
-    ]
+def _sources(model: ModelConfig, repository: ReadView | None) -> tuple[list[_Source], list[str]]:
+    """Return the tables that can be checked, and the views that cannot."""
+    views, unread = [], []
+    for name, view in model.feature_views.items():
+        if view.source is not None:
+            identity = Identity.of_view(model, name)
+            views.append(_Source(name, Path(view.source), identity, view.features))
+        elif repository and (found := repository(model, name)):
+            source = _Source(name, found.path, found.identity, view.features, table=found.frame)
+            views.append(source)
+        else:
+            unread.append(name)
     # As a truth value a class is compared by its share, as a drift check does.
     label = FeatureConfig(type="bool" if model.task == "classification" else "float")
     place = Path(model.labels.source)
     columns = {model.labels.column: label}
-    return [*views, _Source("labels", place, Identity.of_labels(model), columns, is_view=False)]
+    labels = _Source("labels", place, Identity.of_labels(model), columns, is_view=False)
+    return [*views, labels], unread
 
 
 def _checked(
@@ -175,7 +201,7 @@ def _reference(source: _Source, against: Path) -> _Reference | None:
     path = _place(source, against)
     if path is None:
         return None
-    if path.samefile(source.path):
+    if source.path.exists() and path.samefile(source.path):
         raise InputError(f"{path} is the source of {source.name} itself", _HINT)
     before = files.read_table(path)
     if path != against:

@@ -13,8 +13,8 @@ import pytest
 from mlops_cli.backends import environment, estimator, registry, search
 from mlops_cli.config import ModelConfig
 from mlops_cli.config.training import DimensionConfig
-from mlops_cli.domain.columns import encode
 from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.encoding import encode
 from mlops_cli.errors import InputError
 
 WARDS = ("surgery", "medicine", "cardiology")

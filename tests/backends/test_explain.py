@@ -10,7 +10,7 @@ import xgboost as xgb
 
 from mlops_cli.backends import estimator, explain
 from mlops_cli.config import FeatureConfig
-from mlops_cli.domain.columns import encode
+from mlops_cli.domain.encoding import encode
 from mlops_cli.errors import InputError
 
 PARTS = [

@@ -1,12 +1,16 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mlops_cli.config import Config, json_schema, load_config, masked, origins
+from mlops_cli.config.values import parse_duration
 from mlops_cli.errors import ConfigError
+
+DURATION = "^[0-9]{1,6}[smhdw]$"
 
 
 def test_valid_file_is_read(write):
@@ -123,6 +127,18 @@ def test_schema_describes_every_key():
 
     sections = [schema, *schema["$defs"].values()]
     assert all("description" in key for part in sections for key in part["properties"].values())
+
+
+def test_a_default_is_written_as_config_yaml_takes_it():
+    defaults = {
+        (name, key): spec["default"]
+        for name, section in json_schema()["$defs"].items()
+        for key, spec in section.get("properties", {}).items()
+        if spec.get("pattern") == DURATION and "default" in spec
+    }
+    assert defaults["LabelsConfig", "delay"] == "0s"
+    for value in defaults.values():
+        assert isinstance(parse_duration(value), timedelta)
 
 
 def test_reading_a_configuration_loads_no_heavy_library(write):

@@ -1,4 +1,4 @@
-"""From cells to values to the numbers that XGBoost reads."""
+"""From cells to values."""
 
 import datetime as dt
 import decimal
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mlops_cli.backends import files
 from mlops_cli.config import FeatureConfig
-from mlops_cli.domain.columns import encode, json_value, typed
+from mlops_cli.domain.columns import typed
+from mlops_cli.domain.encoding import json_value
 from mlops_cli.errors import InputError
 
 INT, FLOAT, BOOL = (FeatureConfig(type=kind) for kind in ("int", "float", "bool"))
@@ -121,38 +122,6 @@ def test_a_long_cell_is_cut_in_the_message():
     with pytest.raises(InputError) as caught:
         column(["x" * 500], FLOAT)
     assert len(caught.value.message) < 120
-
-
-def test_encode_numbers_categories_by_their_place():
-    frame = pd.DataFrame({"x": ["male", "female", "unknown", None]})
-    codes = encode(frame, {"x": SEX}).ravel()
-    assert codes[:2].tolist() == [1.0, 0.0]
-    assert np.isnan(codes[2:]).all()
-
-
-def test_encode_leaves_out_what_is_no_input():
-    specs = {"a": FLOAT, "b": FeatureConfig(type="float", input=False), "c": FLOAT}
-    matrix = encode(pd.DataFrame({"a": [1.0], "b": [2.0], "c": [3.0]}), specs)
-    assert matrix.tolist() == [[1.0, 3.0]]
-    assert matrix.dtype == np.float32
-
-
-def test_encode_reads_a_column_without_any_value():
-    frame = pd.DataFrame({"x": pd.Series([None, None], dtype=object)})
-    assert np.isnan(encode(frame, {"x": FLOAT})).all()
-
-
-@pytest.mark.parametrize(
-    ("value", "spec", "expected"),
-    [(41.0, INT, 41), (True, BOOL, True), (0.0, BOOL, False), (1.5, FLOAT, 1.5), ("a", SEX, "a"),
-     (np.float32(2), INT, 2), (None, INT, None), (math.nan, INT, None), (math.inf, FLOAT, None),
-     (pd.NA, BOOL, None), (np.float32("nan"), INT, None), (math.nan, SEX, None),
-     (np.bool_(True), BOOL, True), (np.int64(3), FLOAT, 3.0)],
-)  # fmt: skip
-def test_json_value(value, spec, expected):
-    found = json_value(value, spec)
-    assert found == expected
-    assert type(found) is type(expected)
 
 
 ROWS = st.fixed_dictionaries(

@@ -3,7 +3,7 @@
 import pytest
 
 from mlops_cli.config import FeatureConfig
-from mlops_cli.domain.lineage import ingredients, same_meaning
+from mlops_cli.domain.lineage import ingredients, needed, same_meaning
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ def test_a_long_chain_of_derived_features_is_followed_once() -> None:
         for n in range(2, 60)
     }
     assert set(ingredients(features)["f59"]) == {f"f{n}" for n in range(59)}
+
+
+def test_a_function_and_what_a_window_was_made_of_are_not_read() -> None:
+    number = FeatureConfig(type="float")
+    features = dict.fromkeys(("a", "b", "max", "weight"), number) | {
+        "gain": FeatureConfig.model_validate(
+            {"type": "float", "window": {"of": "weight", "compute": "change"}}
+        ),
+        "most": FeatureConfig(type="float", expression="max(a, gain)"),
+        "double": FeatureConfig(type="float", expression="2 * most"),
+        "one": FeatureConfig(type="float", expression="1"),
+    }
+    assert list(needed("double", features)) == ["a", "gain", "most", "double"]
+    assert list(needed("one", features)) == ["one"]

@@ -68,11 +68,9 @@ def test_what_another_value_is(
         ({"ill": 1}, False),
     ],
 )
-def test_values_of_other_types_are_not_readable(
-    values: dict[str, object], *, expected: bool
-) -> None:
+def test_values_of_other_types_are_told_apart(values: dict[str, object], *, expected: bool) -> None:
     features = {"bp": FLOAT, "age": INT, "sex": WORD, "ill": FeatureConfig(type="bool")}
-    assert skew.readable(values, features) is expected
+    assert skew.of_these_types(values, features) is expected
 
 
 def test_derived_features_are_taken_as_they_were_logged() -> None:

@@ -23,6 +23,7 @@ from mlops_cli.backends.feature_store.historical import Known, historical
 from mlops_cli.backends.feature_store.history import History, history
 from mlops_cli.backends.feature_store.materializing import Materialized, materialize
 from mlops_cli.backends.feature_store.online import OnlineValue, online
+from mlops_cli.backends.feature_store.source_table import source_table
 
 __all__ = [
     "Change",
@@ -37,5 +38,6 @@ __all__ = [
     "materialize",
     "online",
     "plan",
+    "source_table",
     "views",
 ]

@@ -13,7 +13,7 @@ from mlops_cli.backends.feature_store.definitions import view_of
 from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config
-from mlops_cli.domain.point_in_time import Rows
+from mlops_cli.domain.point_in_time import Int64s
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class History:
 
     values: pd.DataFrame
     """The features as they are stored, shape (n, features)."""
-    codes: Rows
+    codes: Int64s
     """The entity of each row as a number, shape (n,)."""
-    events: Rows
+    events: Int64s
     """Microseconds since the epoch from which each row holds."""
-    created: Rows | None
+    created: Int64s | None
     """Microseconds at which each was written; None where the view does not record it."""
-    asked: Rows
+    asked: Int64s
     """The entities asked for, numbered as `codes`, shape (m,); -1 where there is no row."""
 
 

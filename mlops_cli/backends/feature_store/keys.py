@@ -5,12 +5,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_cli.domain.columns import word
-from mlops_cli.domain.point_in_time import Rows
+from mlops_cli.domain.point_in_time import Int64s
 
 
 def entity_codes(
     ours: list[pa.ChunkedArray], theirs: list[pa.ChunkedArray] | None = None
-) -> tuple[Rows, Rows]:
+) -> tuple[Int64s, Int64s]:
     """Number the keys of our rows from 0 and give their rows the same numbers; -1 for no key.
 
     Args:
@@ -28,7 +28,7 @@ def entity_codes(
     return codes, others
 
 
-def _position(distinct: Rows, values: Rows) -> Rows:
+def _position(distinct: Int64s, values: Int64s) -> Int64s:
     """Return where each value stands among the distinct ones, -1 where it does not."""
     if not len(distinct):
         return np.full(len(values), -1, dtype=np.int64)
@@ -36,7 +36,7 @@ def _position(distinct: Rows, values: Rows) -> Rows:
     return np.where(distinct[found] == values, found, -1)
 
 
-def _key_codes(ours: pa.ChunkedArray, theirs: pa.ChunkedArray | None) -> tuple[Rows, Rows]:
+def _key_codes(ours: pa.ChunkedArray, theirs: pa.ChunkedArray | None) -> tuple[Int64s, Int64s]:
     ours, theirs = _comparable(ours), None if theirs is None else _comparable(theirs)
     if theirs is not None and ours.type != theirs.type:
         ours, theirs = _text(ours), _text(theirs)

@@ -11,7 +11,7 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 from numpy.typing import NDArray
 
-from mlops_cli.domain.point_in_time import Rows
+from mlops_cli.domain.point_in_time import Int64s
 from mlops_cli.errors import InputError, NotFoundError, first_line
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
@@ -76,7 +76,7 @@ def utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return column.cast(MICROSECONDS, safe=False)
 
 
-def microseconds(column: pa.Array | pa.ChunkedArray) -> tuple[Rows, NDArray[np.bool_]]:
+def microseconds(column: pa.Array | pa.ChunkedArray) -> tuple[Int64s, NDArray[np.bool_]]:
     """Return microseconds since the epoch, and which of the times are known; others are 0."""
     numbers = np.asarray(pc.fill_null(column.cast(pa.int64()), 0), dtype=np.int64)
     return numbers, ~np.asarray(column.is_null())

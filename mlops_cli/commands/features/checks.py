@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from mlops_cli.errors import ExitCode, most_severe
 
 if TYPE_CHECKING:
     from mlops_cli.domain.results import TableComparison
+    from mlops_cli.domain.subjects import ReadView
     from mlops_cli.domain.summary import FeatureSummary
     from mlops_cli.services.feature_stats import ModelStats, ViewStats
     from mlops_cli.services.validation import ValidationResult
@@ -36,7 +38,8 @@ def validate(
     """Check the source tables against types, ranges and categories; exit 3 on a finding.
 
     With --against also against their earlier state, by the limits under `drift`
-    in config.yaml; exit 5 on too few entities to compare.
+    in config.yaml; exit 5 on too few entities to compare. A view of a Feast
+    repository whose source is no file is not checked: exit 5.
 
     No id is shown, nor a word that fewer than five entities have.
     """
@@ -44,8 +47,11 @@ def validate(
     from mlops_cli.services import validation
 
     known: validation.Known = {}
+    repository = _repository(session)
     results, failures = for_each(
-        names, lambda name: validation.validate(session.config, name, known, against), session
+        names,
+        lambda name: validation.validate(session.config, name, known, against, repository),
+        session,
     )
     done = [each for each in results if isinstance(each, validation.ValidationResult)]
     return Answer(
@@ -54,6 +60,15 @@ def validate(
         most_severe(_code(each) for each in done),
         failures,
     )
+
+
+def _repository(session: Session) -> "ReadView | None":
+    """Return what reads the views of a Feast repository, where the project has one."""
+    if session.config.feature_store.repo is None:
+        return None
+    from mlops_cli.services import repository  # it loads Feast, which nothing else here needs
+
+    return partial(repository.source_table, session.config)
 
 
 def _code(result: "ValidationResult") -> ExitCode:
@@ -65,7 +80,7 @@ def _code(result: "ValidationResult") -> ExitCode:
 def _findings(results: "list[ValidationResult]", against: Path | None) -> list[Any]:
     """Return the findings, of a view that several models share once, and what is undecided."""
     rows: dict[tuple[str, str, str], tuple[object, ...]] = {}
-    undecided: dict[str, str] = {}
+    undecided = {name: _unread(name) for result in results for name in result.unread}
     for result in results:
         labels = {"labels": f"labels of {result.model}"}
         for found in result.findings:
@@ -80,12 +95,14 @@ def _findings(results: "list[ValidationResult]", against: Path | None) -> list[A
     if rows:
         columns = ("table", "column", "what should be so", "rows", "share", "seen")
         parts += table("Findings", columns, rows.values())
-    if not rows and not undecided:
-        tables = sum(each.tables for each in results)
-        parts.append(
-            f"{tables} tables are as configured" + (f" and as in {against}" if against else "")
-        )
+    if not rows and not undecided and (tables := sum(each.tables for each in results)):
+        said = "1 table is" if tables == 1 else f"{tables} tables are"
+        parts.append(f"{said} as configured" + (f" and as in {against}" if against else ""))
     return [*parts, *undecided.values()]
+
+
+def _unread(view: str) -> str:
+    return f"inconclusive: {view} was not checked: its source in the Feast repository is no file"
 
 
 def _undecided(name: str, compared: "TableComparison", min_rows: int) -> str:
@@ -101,20 +118,26 @@ def _undecided(name: str, compared: "TableComparison", min_rows: int) -> str:
 def stats(session: Session, models: ModelsArgument = None) -> Answer:
     """Describe the source tables: missing values, spread and words of every feature.
 
-    Derived features are computed from the newest row of each entity.
+    Derived features are computed from the newest row of each entity. A view of a
+    Feast repository whose source is no file is not described: exit 5.
 
-    No id is shown, nor an unlisted word that fewer than five entities have.
+    No id is shown, nor an unlisted word that fewer than five entities have. A number that fewer
+    than five have is rounded, to two digits at the ends.
     """
     names = session.models(models)
     from mlops_cli.services import feature_stats
 
     known: dict[str, ViewStats] = {}
     now = datetime.now(UTC)
+    repository = _repository(session)
     results, failures = for_each(
-        names, lambda name: feature_stats.stats(session.config, name, now, known), session
+        names,
+        lambda name: feature_stats.stats(session.config, name, now, known, repository),
+        session,
     )
     done = [each for each in results if isinstance(each, feature_stats.ModelStats)]
-    return Answer({"results": results}, lambda: _stats(done), failures=failures)
+    code = ExitCode.INCONCLUSIVE if any(each.unread for each in done) else ExitCode.OK
+    return Answer({"results": results}, lambda: _stats(done), code, failures)
 
 
 def _stats(results: "list[ModelStats]") -> list[Any]:
@@ -127,7 +150,7 @@ def _stats(results: "list[ModelStats]") -> list[Any]:
             entities = max(each.rows for each in result.derived)
             title = f"derived by {result.model}: newest rows of {entities:,} entities"
             parts += _features(title, result.derived)
-    return parts
+    return [*parts, *{_unread(view): None for result in results for view in result.unread}]
 
 
 def _title(view: "ViewStats") -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlops_cli.backends import estimator, search
 from mlops_cli.config import Config
 from mlops_cli.domain import fairness, metrics, resampling, split
-from mlops_cli.domain.columns import encode
+from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import FairnessGap, Interval
 from mlops_cli.services.training.dataset import TrainingSet
