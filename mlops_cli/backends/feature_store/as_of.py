@@ -15,7 +15,7 @@ from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.online import OnlineValue, known
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain.point_in_time import last_known
+from mlops_cli.domain.point_in_time import last_known, since_epoch
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _row(
     )
     events, timed = microseconds(table[stamps[0]])
     created = microseconds(table[stamps[1]])[0] if stamps[1:] else None
-    moment = np.array([round(at.timestamp() * 1_000_000)])
+    moment = np.array([since_epoch(at)])
     (row,) = last_known(np.where(timed, codes, -1), events, created, asked, moment).rows.tolist()
     if row < 0:
         return _Row(None, {})

@@ -29,7 +29,7 @@ from mlops_cli.backends.feature_store.remembered import Remembered
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config
 from mlops_cli.domain.digest import row_digests
-from mlops_cli.domain.point_in_time import newest
+from mlops_cli.domain.point_in_time import newest, since_epoch
 from mlops_cli.errors import InputError, MlopsError, NotFoundError
 
 Say = Callable[[str], None]
@@ -185,7 +185,7 @@ def _newest(store: FeatureStore, view: FeatureView, end: datetime) -> NewestRows
     table = read(store.config, source, [*keys, *features], stamps)
     codes, _ = entity_codes([table[key] for key in keys])
     times = [microseconds(table[stamp]) for stamp in stamps]
-    limit = round(end.timestamp() * 1_000_000)
+    limit = since_epoch(end)
     usable = times[0][1] & np.all([known <= limit for known, _ in times], axis=0)
     created = times[1][0] if times[1:] else None
     rows = newest(np.where(usable, codes, -1), times[0][0], created)
