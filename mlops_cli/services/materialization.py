@@ -21,12 +21,14 @@ def materialize(
         say: Is told how far the work is.
 
     Raises:
-        InputError: The time is in the future or before what is online, or a cell is not of its
-            feature's type.
+        InputError: The time is in the future or before what is online, a cell is not of its
+            feature's type, or windows were computed by other definitions.
     """
     now = datetime.now(UTC)
     if at is not None and at > now:
         raise InputError(f"{at:%Y-%m-%d %H:%M:%S} is in the future: nobody knows those values yet")
+    for name, model in config.models.items():
+        files.check_windows(name, model)
     with files.lock(config.state, "features"):
         views = feature_store.materialize(config, at or now, full, say)
         details = {
