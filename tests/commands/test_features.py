@@ -279,7 +279,7 @@ BAD = {
     "a word for a number": (HEADER + ROWS.replace("101", "high"), "column 'sugar', row 3 is"),
     "half a year": (HEADER + ROWS.replace("52", "52.5"), "row 2 is not a whole number"),
     "a huge number": (HEADER + ROWS.replace("52", "1e30"), "row 2 is not a whole number"),
-    "an odd flag": (HEADER + ROWS.replace("yes", "often"), "row 3 is not true or false"),
+    "an odd flag": (HEADER + ROWS.replace("yes", "often"), "row 1 is not true or false"),
     "a word for a label": (HEADER + ROWS.replace(",1,0", ",1,dead"), "column 'back', row 3"),
     "no entity": (HEADER + ROWS.replace("x9", ""), "row 3 has no patient_id"),
     "no such day": (HEADER + ROWS.replace("01-02", "02-30"), "row 2 is not a time in ISO 8601"),

@@ -588,7 +588,7 @@ def test_a_new_feature_is_missing_in_the_rows_that_were_there(filled: Path, mlop
     run = import_text(mlops, "\n".join(text), "--json")
     assert (run.code, run.data["tables"][0]["added"]) == (0, ["waist"])
     assert "data/vitals had no column of waist" in run.json["warnings"][0]
-    assert stored("vitals")["waist"].fillna(-1).tolist() == [80, -1, -1, -1, -1]
+    assert stored("vitals")["waist"].dropna().tolist() == [80]
     assert import_text(mlops, "\n".join(text), "--json").data["tables"][0]["added"] == []
 
 

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from running import Mlops, Run
 
-from mlops_cli.backends import files
+from mlops_cli.backends import feature_store, files
 from mlops_cli.config import load_config
+from mlops_cli.domain.columns import times as times_of
 
 CONFIG = """
 project: ward
@@ -349,8 +350,12 @@ def test_times_of_any_year_are_stored_and_joined(source: str, mlops: Mlops) -> N
     assert import_text(mlops, labels).code == 0
     assert mlops("features", "validate").code in {0, 3}
     assert mlops("features", "stats", "ward").code == 0
-    run = mlops("train", "ward")
-    assert (run.code, "rows" in run.err) == (2, True)
+    config = load_config(Path("config.yaml"))
+    model = config.models["ward"]
+    asked = files.read_source(Path("data/labels.csv"))
+    asked["event_timestamp"] = times_of(asked["event_timestamp"], "labels")
+    known = feature_store.historical(config, model, asked).frame
+    assert known["bmi"].tolist() == [20, 30]
 
 
 # windows whose definition was changed

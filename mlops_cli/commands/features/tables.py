@@ -84,9 +84,10 @@ def import_(
 
     How its columns and words become those of config.yaml is said under `imports`.
 
+    Of rows with one key and time the last one counts, the others count as replaced.
+
     A row is wrong if it has no id, no time, or a cell of another type than its
-    feature. Of rows with one key and time the last one counts, and the others are
-    counted as replaced. Values out of range and unknown categories are not wrong here: they are
+    feature. Values out of range and unknown categories are not wrong here: they are
     imported, and `mlops features validate` finds them.
     """
     if [file is not None, sql is not None, windows].count(True) != 1 or (
