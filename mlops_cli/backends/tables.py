@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlops_cli.config import Config
-from mlops_cli.config.masking import mask_text
+from mlops_cli.config.masking import mask_reason, mask_text
 from mlops_cli.domain import chain
 from mlops_cli.domain.records import Event, LoggedPrediction
 from mlops_cli.errors import ConfigError, IntegrityError, UnavailableError, first_line
@@ -93,7 +93,7 @@ def _using(url: str, table: sa.Table) -> Iterator[sa.Connection]:
         ) from error
     except (SQLAlchemyError, OSError) as error:
         place = mask_text(url)
-        reason = mask_text(first_line(getattr(error, "orig", None) or error))
+        reason = mask_reason(first_line(getattr(error, "orig", None) or error), url)
         if "append-only" in reason:
             raise IntegrityError(f"{table.name} at {place} refuses the change: {reason}") from error
         raise UnavailableError(

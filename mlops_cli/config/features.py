@@ -27,6 +27,12 @@ class WindowConfig(Section):
         None, description="the span, as 90d: event times after t - 90d, up to and including t"
     )
 
+    @property
+    def text(self) -> str:
+        """The definition in words, which differ where the values would."""
+        span = f" over {self.over}" if self.over else ""
+        return f"{self.compute} of {self.of}{span}"
+
     @model_validator(mode="after")
     def _span_fits(self) -> Self:
         if self.compute in {"change", "previous"}:

@@ -52,7 +52,8 @@ class ImportConfig(Section):
     )
     row_id: str | None = Field(
         None,
-        description="ids made of their columns and of the row's number, as pima-{row}",
+        description="ids made of their columns, the row's number and the file's name without its "
+        "ending, as pima-{row} or {file}-{row}",
     )
     row_time: RowTimeConfig | None = Field(
         None, description="times made of the row's number, for a file without any"

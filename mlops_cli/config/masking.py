@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from mlops_cli.config.sections import Config
 
@@ -28,6 +29,23 @@ def mask_text(text: str) -> str:
     'redis:6379,ssl=true,password=***'
     """
     return _PARAMETER.sub(rf"\1{MASK}", _USER_INFO.sub(rf"\1:{MASK}@", text))
+
+
+def mask_reason(reason: str, url: str) -> str:
+    """Hide in a driver's words what may be of the password of a URL.
+
+    An @ in a password that should have been quoted makes a driver take what follows for the host.
+
+    >>> mask_reason("cannot resolve host 'ss@db'", "postgresql://u:pa@ss@db/logs")
+    "***@db'"
+    >>> mask_reason("no role 'pa' for 'part'", "postgresql://u:pa@db/logs")
+    "no role '***' for 'part'"
+    """
+    user = url.partition("://")[2].rpartition("@")[0]
+    password = user.partition(":")[2]
+    for secret in {password, unquote(password)} - {""}:
+        reason = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, reason)
+    return re.sub(r".*@", f"{MASK}@", mask_text(reason), flags=re.DOTALL)
 
 
 def is_secret(key: str | int) -> bool:

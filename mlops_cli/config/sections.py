@@ -107,3 +107,23 @@ class Config(Section):
                         f"feature view {view_name!r} differs between {first!r} and {model_name!r}"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _sources_agree(self) -> Self:
+        """Refuse what two models would write over each other's rows, each in its own columns."""
+        held: dict[str, tuple[str, str, object]] = {}
+        for model_name, model in self.models.items():
+            tables: list[tuple[str | None, str, object]] = [
+                (view.source, f"feature view {name!r}", (view, model.view_keys(name)))
+                for name, view in model.feature_views.items()
+            ]
+            for source, table, kind in [*tables, (model.labels.source, "labels", "labels")]:
+                if source is None:
+                    continue
+                first, theirs, known = held.setdefault(source, (model_name, table, kind))
+                if first != model_name and known != kind:
+                    raise ValueError(
+                        f"{source} is the source of {theirs} of {first!r} and of {table} of "
+                        f"{model_name!r}, which differ: give each its own, or share a view by name"
+                    )
+        return self

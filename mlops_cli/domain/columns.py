@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def checked(values: pd.Series, spec: FeatureConfig) -> Checked:
     """Return a feature column with its type, and the cells that are not of it."""
     if spec.type == "category":
         said = pd.Series(words(values), index=values.index, name=values.name, dtype=object)
-        return Checked(said)
+        return Checked(said, _lines(said))
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in _NUMBERS:
         values = pd.to_numeric(values)
     if pd.api.types.is_numeric_dtype(values):
@@ -116,17 +117,18 @@ def checked(values: pd.Series, spec: FeatureConfig) -> Checked:
     if spec.type == "bool":
         wrong |= finite & (numbers != 0) & (numbers != 1)
     typed = pd.Series(np.where(finite, numbers, np.nan), index=values.index, name=values.name)
-    return Checked(typed, _wrong(values, f"not {_ARTICLES[spec.type]}", wrong, quoted=True))
+    return Checked(typed, _wrong(values, f"not {_ARTICLES[spec.type]}", wrong))
 
 
-def _wrong(
-    values: pd.Series, reason: str, mask: NDArray[np.bool_], quoted: bool = False
-) -> tuple[Wrong, ...]:
-    if not mask.any():
-        return ()
-    rows = np.flatnonzero(mask)
-    cell = str(values.iloc[rows[0]])[:40] if quoted else None
-    return (Wrong(str(values.name), reason, rows, cell),)
+def _wrong(values: pd.Series, reason: str, mask: NDArray[np.bool_]) -> tuple[Wrong, ...]:
+    return (Wrong(str(values.name), reason, np.flatnonzero(mask)),) if mask.any() else ()
+
+
+def _lines(said: pd.Series) -> tuple[Wrong, ...]:
+    """Find text of several lines, which a quote that was never meant makes of several rows."""
+    codes, distinct = pd.factorize(said)
+    several = np.array([*("\n" in cell or "\r" in cell for cell in distinct), False], dtype=bool)
+    return _wrong(said, "not a word: it has several lines", several[codes])
 
 
 def words(values: pd.Series) -> NDArray[np.object_]:
@@ -175,7 +177,7 @@ def _flag(cell: Any) -> float | None:
 def checked_ids(values: pd.Series) -> Checked:
     """Return the ids of the rows as text, and the rows that have none."""
     ids = pd.Series(words(values), index=values.index, name=values.name, dtype=object)
-    return Checked(ids, _wrong(values, NO_ID, ids.isna().to_numpy()))
+    return Checked(ids, _wrong(values, NO_ID, ids.isna().to_numpy()) + _lines(ids))
 
 
 def entities(values: pd.Series, source: str) -> pd.Series:
@@ -190,18 +192,51 @@ def entities(values: pd.Series, source: str) -> pd.Series:
 def checked_times(values: pd.Series) -> Checked:
     """Return the times of the rows in UTC, which is what a time without a zone is in.
 
-    A number is no time: its unit is unknown.
+    A number is no time: its unit is unknown. Neither is a word, as "now". Times are kept to the
+    microsecond, which has room for the years 1 to 9999.
     """
-    number = pd.api.types.is_numeric_dtype(values)
-    text = pd.Series(pd.NaT, index=values.index) if number else values
-    found = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
-    found.name = values.name
+    found = moments(values)
     unread = found.isna().to_numpy()
     if not unread.any():
         return Checked(found)
     empty = unread & (values.isna() | (values.astype(object) == "")).to_numpy()
     wrong = _wrong(values, NO_TIME, empty)
     return Checked(found, wrong + _wrong(values, "not a time in ISO 8601", unread & ~empty))
+
+
+def moments(values: pd.Series) -> pd.Series:
+    """Return the times of the rows in UTC, in microseconds, and NaT where there is none.
+
+    >>> moments(pd.Series(["1650-01-01", "9999-12-31T12:00-01:00", "now"])).tolist()[2]
+    NaT
+    """
+    number = pd.api.types.is_numeric_dtype(values)
+    text = pd.Series(pd.NaT, index=values.index) if number else values
+    if pd.api.types.is_string_dtype(text):
+        text = text.astype(object)
+    if text.dtype == object:
+        dated = [not isinstance(cell, str) or cell[:4].isdigit() for cell in text]
+        text = text.where(np.array(dated, dtype=bool), None)
+    found = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
+    found = found.dt.as_unit("us")
+    found.name = values.name
+    if text.dtype == object:  # pandas itself reads text to the nanosecond: 1677 to 2262
+        unread = (found.isna() & text.notna()).to_numpy()
+        known = {cell: _moment(cell) for cell in text[unread].unique()}
+        read = found.dt.tz_localize(None).to_numpy("datetime64[us]").copy()
+        read[unread] = [known[cell] for cell in text[unread]]
+        found = pd.Series(read, index=found.index, name=found.name).dt.tz_localize("UTC")
+    return found
+
+
+def _moment(cell: object) -> np.datetime64:
+    """Return a time of any year in UTC, NaT for what is none."""
+    try:
+        read = datetime.fromisoformat(str(cell))
+        known = read if read.tzinfo else read.replace(tzinfo=UTC)
+        return np.datetime64(known.astimezone(UTC).replace(tzinfo=None), "us")
+    except (ValueError, OverflowError):
+        return np.datetime64("NaT", "us")
 
 
 def times(values: pd.Series, source: str) -> pd.Series:

@@ -5,17 +5,19 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlops_cli.config.imports import ImportConfig, RowTimeConfig
 from mlops_cli.domain.columns import word
 from mlops_cli.errors import InputError
 
-ROW = "row"
+ROW, FILE = "row", "file"
 
 
 def translated(
-    frame: pd.DataFrame, imports: ImportConfig, entity: str, stamps: Iterable[str], source: str
-) -> pd.DataFrame:
+    frame: pd.DataFrame, imports: ImportConfig, entity: str, stamps: Iterable[str], source: str,
+    file: str | NDArray[np.object_] = "",
+) -> pd.DataFrame:  # fmt: skip
     """Return a table of the user's in our columns and words, with its ids and times.
 
     Args:
@@ -24,6 +26,7 @@ def translated(
         entity: Our column of the ids, made from `row_id` where the table has none.
         stamps: Our columns of times, made from `row_time` where the table has none.
         source: What errors call the table.
+        file: The name of its file without the ending, or one for each row; empty for a query.
 
     Raises:
         InputError: The mapping names a column that the table does not have.
@@ -37,7 +40,7 @@ def translated(
     """
     made = {}
     if imports.row_id is not None:
-        made[entity] = _ids(frame, imports.row_id, source)
+        made[entity] = _ids(frame, imports.row_id, source, file)
     if imports.row_time is not None:
         made |= dict.fromkeys(stamps, _times(frame, imports.row_time, source))
     _known(frame, imports.columns.values(), source)
@@ -77,11 +80,24 @@ def _alike(cell: object, said: str) -> bool:
         return False
 
 
-def _ids(frame: pd.DataFrame, template: str, source: str) -> pd.Series:
-    """Fill a template with the row's number and with columns of the table."""
+def numbers_only(template: str | None) -> bool:
+    """Tell whether ids are made of the row's number alone, so that every file has the same.
+
+    >>> numbers_only("p-{row}"), numbers_only("{file}-{row}"), numbers_only(None)
+    (True, False, False)
+    """
+    return template is not None and set(re.findall(r"\{([^{}]+)\}", template)) <= {ROW}
+
+
+def _ids(
+    frame: pd.DataFrame, template: str, source: str, file: str | NDArray[np.object_]
+) -> pd.Series:
+    """Fill a template with the row's number, the file's name and with columns of the table."""
     names = re.findall(r"\{([^{}]+)\}", template)
-    _known(frame, [name for name in names if name != ROW], source)
+    own = {ROW, FILE} if len(file) else {ROW}
+    _known(frame, [name for name in names if name not in own], source)
     parts = {name: frame[name].map(word) for name in names if name in frame.columns}
+    parts.setdefault(FILE, pd.Series(file, index=frame.index, dtype=object))
     parts.setdefault(ROW, pd.Series(frame.index.astype(str), index=frame.index))
     ids = pd.Series("", index=frame.index, dtype=object)
     for piece in re.split(r"(\{[^{}]+\})", template):

@@ -144,6 +144,8 @@ def by_month(frame: pd.DataFrame, stamp: str) -> dict[str, pd.DataFrame]:
 def known_rows(target: Target, frame: pd.DataFrame, path: str) -> pd.DataFrame:
     """Return what a table of ours holds, without its windows and in the types of today.
 
+    A feature that it has no column of yet is missing.
+
     Raises:
         InputError: A column is missing, or a cell is not of its type.
     """
@@ -152,16 +154,51 @@ def known_rows(target: Target, frame: pd.DataFrame, path: str) -> pd.DataFrame:
     columns |= {
         stamp: checked_times(frame[stamp]).sure(path).dt.as_unit("us") for stamp in target.stamps
     }
-    columns |= {key: checked(frame[key], spec).sure(path) for key, spec in target.imported.items()}
+    nothing = pd.Series(np.nan, index=frame.index)
+    columns |= {
+        key: checked(frame[key] if key in frame.columns else nothing.rename(key), spec).sure(path)
+        for key, spec in target.imported.items()
+    }
     return pd.DataFrame(columns)
 
 
-def check_columns(target: Target, names: Iterable[str], path: str) -> None:
-    """Raise InputError where a table of ours lacks a column that it should have."""
+def check_columns(target: Target, names: Iterable[str], path: str) -> list[str]:
+    """Return the features that a table of ours has no column of, because they are new.
+
+    Raises:
+        InputError: A key or time is missing, or it has none of the features.
+    """
     held = set(names)
-    for name in (*target.identity, *target.imported):
+    lacking = [name for name in target.imported if name not in held]
+    needed = [*target.identity, *(lacking if len(lacking) == len(target.imported) else [])]
+    for name in needed:
         if name not in held:
             raise InputError(f"{path} has no column {name!r}", "move it away to start anew")
+    return lacking
+
+
+def check_kept(target: Target, names: Iterable[str], windows: Iterable[str], path: str) -> None:
+    """Raise InputError where writing a table of ours again would lose a column of it.
+
+    Args:
+        target: What is written.
+        names: The columns of the table.
+        windows: Those that were computed; without their definition they are not needed.
+        path: What the error calls the table.
+    """
+    written = {*target.identity, *target.features, *windows}
+    if lost := [name for name in names if name not in written]:
+        raise InputError(
+            f"{path} has a column {lost[0]!r} that config.yaml does not name: an import would "
+            "drop it",
+            f"name it in config.yaml, or move {path} away, import again and keep the old table",
+        )
+
+
+def replaces(target: Target, old: pd.DataFrame, new: list[pd.DataFrame]) -> bool:
+    """Tell whether new rows say something else than the known ones of the same key and time."""
+    both = pd.concat([old, *new], ignore_index=True).drop_duplicates()
+    return bool(both.duplicated(target.identity).any())
 
 
 def merged(

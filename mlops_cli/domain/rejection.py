@@ -1,4 +1,4 @@
-"""Rows of a user's table that cannot be taken: where, and why; never what an id or a time says."""
+"""Rows of a user's table that cannot be taken: where, and why; never what a cell says."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ class Wrong:
     reason: str
     rows: NDArray[np.int64]
     """Numbers of the rows, from 0, ascending; at least one."""
-    cell: str | None = None
-    """What the first of them says, cut; None where that may be an id."""
 
     def sentence(self) -> str:
         """Say what is wrong with the first of the rows; people count from 1.
 
-        >>> Wrong("age", "not a number", np.array([2, 5]), "old").sentence()
-        "column 'age', row 3: 'old' is not a number"
+        No cell is quoted: it may be an id, or say something about a person.
+
+        >>> Wrong("age", "not a number", np.array([2, 5])).sentence()
+        "column 'age', row 3 is not a number"
         >>> Wrong("patient_id", NO_ID, np.array([0])).sentence()
         'row 1 has no patient_id'
         """
@@ -36,8 +36,7 @@ class Wrong:
             return f"{row} has no {self.column}"
         if self.column is None:
             return f"{row} is {self.reason}"
-        cell = "" if self.cell is None else f": {self.cell!r}"
-        return f"column {self.column!r}, {row}{cell} is {self.reason}"
+        return f"column {self.column!r}, {row} is {self.reason}"
 
 
 @dataclass(frozen=True)

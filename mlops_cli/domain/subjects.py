@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlops_cli.config import ModelConfig
+from mlops_cli.domain.columns import moments as read_moments
 from mlops_cli.domain.point_in_time import newest
 
 Codes = NDArray[np.int64]
@@ -117,9 +118,9 @@ def newest_rows(frame: pd.DataFrame, columns: Sequence[str], stamps: Sequence[st
 
 def moments(frame: pd.DataFrame, column: str) -> "pd.Series[pd.Timestamp]":
     """Return a column of times in UTC, NaT where a cell is no time; numbers are none."""
-    if column not in frame.columns or pd.api.types.is_numeric_dtype(frame[column]):
+    if column not in frame.columns:
         return pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-    return pd.to_datetime(frame[column], utc=True, errors="coerce", format="ISO8601")
+    return read_moments(frame[column])
 
 
 def _microseconds(frame: pd.DataFrame, column: str) -> Codes:

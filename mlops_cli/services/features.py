@@ -117,6 +117,7 @@ def get(config: Config, name: str, entity: str, at: datetime | None = None) -> E
         (row,) = feature_store.online(config, model, [key])
         place, hint = "in the online store", "run `mlops features materialize` if it is new"
     else:
+        files.check_windows(name, model)
         row = feature_store.as_of(config, model, key, at)
         place, hint = f"known at {at:%Y-%m-%d %H:%M:%S}", "the sources have no earlier row of it"
     if row is None:

@@ -31,12 +31,14 @@ def materialize(
         say: Is told how far the work is.
 
     Raises:
-        InputError: The time is in the future.
+        InputError: The time is in the future, or windows were computed by other definitions.
         MlopsError: The only view could not be brought online.
     """
     now = datetime.now(UTC)
     if at is not None and at > now:
         raise InputError(f"{at:%Y-%m-%d %H:%M:%S} is in the future: nobody knows those values yet")
+    for name, model in config.models.items():
+        files.check_windows(name, model)
     with files.lock(config.state, "features"):
         found = feature_store.materialize(config, at or now, full, say)
         views = {name: each for name, each in found.items() if isinstance(each, Materialized)}

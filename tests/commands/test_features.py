@@ -276,10 +276,10 @@ def test_import_keeps_the_time_of_writing(ward: Path, mlops: Mlops) -> None:
 
 
 BAD = {
-    "a word for a number": (HEADER + ROWS.replace("101", "high"), "column 'sugar', row 3: 'high'"),
-    "half a year": (HEADER + ROWS.replace("52", "52.5"), "row 2: '52.5' is not a whole number"),
-    "a huge number": (HEADER + ROWS.replace("52", "1e30"), "row 2: '1e30' is not a whole number"),
-    "an odd flag": (HEADER + ROWS.replace("yes", "often"), "'often' is not true or false"),
+    "a word for a number": (HEADER + ROWS.replace("101", "high"), "column 'sugar', row 3 is"),
+    "half a year": (HEADER + ROWS.replace("52", "52.5"), "row 2 is not a whole number"),
+    "a huge number": (HEADER + ROWS.replace("52", "1e30"), "row 2 is not a whole number"),
+    "an odd flag": (HEADER + ROWS.replace("yes", "often"), "row 1 is not true or false"),
     "a word for a label": (HEADER + ROWS.replace(",1,0", ",1,dead"), "column 'back', row 3"),
     "no entity": (HEADER + ROWS.replace("x9", ""), "row 3 has no patient_id"),
     "no such day": (HEADER + ROWS.replace("01-02", "02-30"), "row 2 is not a time in ISO 8601"),
@@ -625,7 +625,7 @@ def test_a_value_of_another_type_does_not_go_online(online: Path, mlops: Mlops) 
     change("base", stored("base").assign(age=[41.0, 52.5, 63.0]))
     run = mlops("features", "materialize")
     assert run.code == 2
-    assert "base.parquet: column 'age', row 2: '52.5' is not a whole number" in run.err
+    assert "base.parquet: column 'age', row 2 is not a whole number" in run.err
     assert values(mlops, "NA")["age"] == 52
 
 

@@ -197,7 +197,7 @@ def test_wrong_rows_stop_an_import(filled: Path, mlops: Mlops) -> None:
     run = import_text(mlops, WRONG, "--json")
     assert (run.code, run.json["status"], run.error["code"]) == (2, "error", "input")
     assert run.error["message"] == (
-        "own.csv: 6 of 8 rows are wrong: column 'bmi', row 2: 'thin' is not a number"
+        "own.csv: 6 of 8 rows are wrong: column 'bmi', row 2 is not a number"
     )
     assert "--on-error reject" in run.error["hint"]
     assert told(run) == REPORT
@@ -580,14 +580,16 @@ def test_a_copy_of_a_project_goes_on(filled: Path, mlops: Mlops, tmp_path: Path)
     assert len(files.read_source(copy / "data/vitals")) == 6
 
 
-def test_a_new_feature_wants_a_new_folder(filled: Path, mlops: Mlops) -> None:
+def test_a_new_feature_is_missing_in_the_rows_that_were_there(filled: Path, mlops: Mlops) -> None:
     Path("config.yaml").write_text(
         CONFIG.replace("bmi: {", "waist: {type: float}\n          bmi: {")
     )
     text = VITALS.replace("bmi", "waist,bmi").replace(",20,", ",80,20,").splitlines()[:2]
-    run = import_text(mlops, "\n".join(text))
-    assert run.code == 2
-    assert "data/vitals has no column 'waist'" in run.err
+    run = import_text(mlops, "\n".join(text), "--json")
+    assert (run.code, run.data["tables"][0]["added"]) == (0, ["waist"])
+    assert "data/vitals had no column of waist" in run.json["warnings"][0]
+    assert stored("vitals")["waist"].dropna().tolist() == [80]
+    assert import_text(mlops, "\n".join(text), "--json").data["tables"][0]["added"] == []
 
 
 def test_a_damaged_part_is_found(filled: Path, mlops: Mlops) -> None:

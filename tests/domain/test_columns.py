@@ -46,7 +46,7 @@ def test_a_bool_column_may_be_stored_as_numbers(kind):
 
 @pytest.mark.parametrize("value", ["maybe", "2", 2, 0.5, "truee"])
 def test_other_words_are_no_bool(value):
-    with pytest.raises(InputError, match=r"a.csv: column 'x', row 2: .* is not true or false"):
+    with pytest.raises(InputError, match=r"a.csv: column 'x', row 2 is not true or false"):
         column([True, value], BOOL, dtype=object)
 
 
@@ -58,7 +58,7 @@ def test_other_words_are_no_bool(value):
      (FLOAT, [1.0]), (FLOAT, {"a": 1}), (INT, "--")],
 )  # fmt: skip
 def test_a_cell_of_another_type_is_refused(spec, value):
-    with pytest.raises(InputError, match=r"column 'x', row 2: .* is not a (whole )?number"):
+    with pytest.raises(InputError, match=r"column 'x', row 2 is not a (whole )?number"):
         column(pd.Series([1, value], dtype=object), spec)
 
 

@@ -194,10 +194,9 @@ def _newest(store: FeatureStore, view: FeatureView, end: datetime) -> NewestRows
         position = table.schema.get_field_index(field.name)
         typed = _typed(table[field.name], _ARROW[field.dtype])
         if isinstance(typed, int):
-            cell = str(table[field.name][typed].as_py())[:40]
             raise InputError(
-                f"{source.path}: column {field.name!r}, row {rows[typed] + 1}: "
-                f"{cell!r} is not {_SAID[_ARROW[field.dtype]]}"
+                f"{source.path}: column {field.name!r}, row {rows[typed] + 1} "
+                f"is not {_SAID[_ARROW[field.dtype]]}"
             )
         table = table.set_column(position, field.name, typed)
     return NewestRows(table, keys, features, stamps[0], stamps[1] if stamps[1:] else None)

@@ -1,6 +1,7 @@
 """Reading the Parquet files behind a feature view: verified, with times in UTC."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def read(config: RepoConfig, source: Any, columns: list[str], stamps: list[str])
         default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     )
     try:
-        data = ds.dataset(path, format=checked)
+        data = ds.dataset(_files(path), format=checked)
         names = [stored.get(name, name) for name in asked]
         if missing := [name for name in names if name not in data.schema.names]:
             found = ", ".join(data.schema.names[:20])
@@ -65,6 +66,23 @@ def _place(config: RepoConfig, source: FileSource) -> str:
     """Return where a source is, once and for all: an import may swing the name of a folder over."""
     path = str(source.get_uri_for_file_path(config.repo_path, source.path))
     return path if "://" in path else os.path.realpath(path)
+
+
+def _files(path: str) -> str | list[str]:
+    """Return the Parquet files of a folder here, in order, or else the place as it is."""
+    folder = Path(path)
+    if "://" in path or not folder.is_dir():
+        return path
+    found = sorted(
+        str(each)
+        for each in folder.rglob("*")
+        if each.suffix.lower() == ".parquet"
+        and each.is_file()
+        and not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
+    )
+    if not found:
+        raise NotFoundError(f"{path} holds no table", "bring data: `mlops features import`")
+    return found
 
 
 def utc(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

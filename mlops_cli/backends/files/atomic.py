@@ -36,8 +36,11 @@ def lock(folder: str, name: str, seconds: float = 30) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces `path` when the block ends well, and vanishes if not."""
+def replacing(path: Path, private: bool = False) -> Iterator[Path]:
+    """Yield a temporary path that replaces `path` when the block ends well, and vanishes if not.
+
+    What is private can be read by its owner only.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(_mode(path))
+        temporary.chmod(0o600 if private else _mode(path))
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -11,11 +11,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from mlops_cli.backends.files.formats import FORMATS
-from mlops_cli.backends.files.reading import CsvFormat, check_file, csv_format, translating
+from mlops_cli.backends.files.reading import (
+    CsvFormat,
+    check_file,
+    csv_format,
+    read_jsonl,
+    translating,
+)
 from mlops_cli.config.imports import ImportConfig
 from mlops_cli.errors import InputError, NotFoundError
 
@@ -34,11 +39,13 @@ class BrokenLine:
     """What it says by column, and all of it under `mlops_line`."""
 
 
-def batches(path: Path, imports: ImportConfig, broken: list[BrokenLine]) -> Iterator[pd.DataFrame]:
+def batches(
+    path: Path, imports: ImportConfig, broken: list[BrokenLine]
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """Read a file of the user's, or all tables of a folder in the order of their names.
 
-    Each piece is indexed by the numbers of its rows, counted from 0 over all files; a number
-    belongs to a line even where the line is broken.
+    Each piece comes after the name of its file, without the ending. It is indexed by the numbers of
+    its rows, counted from 0 over all files; a number belongs to a line even where that is broken.
 
     Args:
         path: The file or folder.
@@ -67,13 +74,19 @@ def batches(path: Path, imports: ImportConfig, broken: list[BrokenLine]) -> Iter
                         f"{each}: column {min(odd)!r} is in some tables of the folder only"
                     )
                 row = max([row, *(frame.index[-1:] + 1)])
-                yield frame
+                yield each.stem, frame
         row = max([row, *(line.row + 1 for line in broken)])
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
+    for folder in sorted(path.iterdir()):
+        if folder.is_dir() and not folder.name.startswith((".", "_")) and _tables(folder):
+            raise InputError(
+                f"{path}: the folder {folder.name!r} in there holds tables, too",
+                "import each folder by itself, or move the tables into one",
+            )
     found = sorted(
         each
         for each in path.iterdir()
@@ -82,6 +95,10 @@ def _files(path: Path) -> list[Path]:
     if not found:
         raise NotFoundError(f"{path} holds no table", f"tables end in {', '.join(FORMATS)}")
     return found
+
+
+def _tables(folder: Path) -> bool:
+    return any(each.suffix.lower() in FORMATS for each in folder.rglob("*"))
 
 
 def _pieces(
@@ -142,7 +159,7 @@ def _cells(text: str, style: CsvFormat) -> dict[str, str]:
 
 def _jsonl(path: Path, row: int, broken: list[BrokenLine]) -> Iterator[pd.DataFrame]:
     try:
-        table = pyarrow.json.read_json(path)
+        table = read_jsonl(path)
     except pa.ArrowInvalid:  # a broken line, or a column of several kinds
         yield _json_lines(path, row, broken)
         return
@@ -155,7 +172,7 @@ def _jsonl(path: Path, row: int, broken: list[BrokenLine]) -> Iterator[pd.DataFr
 def _json_lines(path: Path, row: int, broken: list[BrokenLine]) -> pd.DataFrame:
     """Read objects one by one; a line that is none is set aside."""
     rows: dict[int, dict[str, Any]] = {}
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate((line for line in file if line.strip()), row):
             try:
                 said = json.loads(line)

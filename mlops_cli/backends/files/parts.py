@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_cli.backends.files.atomic import replacing, sync
-from mlops_cli.backends.files.formats import is_file_source
+from mlops_cli.backends.files.formats import is_file_source, parquet_files
 from mlops_cli.backends.files.reading import read_table, translating
+from mlops_cli.backends.files.stored_windows import stored_windows
 from mlops_cli.backends.files.writing import write_as
 from mlops_cli.config import FeatureConfig
+from mlops_cli.config.features import WindowConfig
 from mlops_cli.errors import InputError
 
 _WHOLE = ""
@@ -35,14 +37,17 @@ class Parts:
     """
 
     def __init__(
-        self, path: Path, known: dict[str, Path], by_hand: list[Path], place: Callable[[str], Path]
-    ) -> None:
+        self, path: Path, known: dict[str, Path], by_hand: list[Path], place: Callable[[str], Path],
+        kept: bool = False,
+    ) -> None:  # fmt: skip
         """Take what is there; `place` says where a part of some name waits for the others."""
         self.path = path
         self.known = known
         self.by_hand = by_hand
         """Files of a folder that somebody else has filled; their rows have to be written again."""
-        self.aside = _aside(path)
+        self.kept = kept
+        """Whether those files stay somewhere with all that they hold."""
+        self.aside = None if is_file_source(path) else _aside(path)
         """Where such a folder is moved to; it is never deleted."""
         self.written: dict[str, Path] = {}
         self._place = place
@@ -76,6 +81,10 @@ class Parts:
         with translating(path):
             return pq.read_table(path, columns=columns, page_checksum_verification=True).to_pandas()
 
+    def windows(self, name: str) -> dict[str, str]:
+        """Return how the windows of a part were computed, by feature, as far as that is known."""
+        return stored_windows(self._file(name))
+
     def read_all(self, columns: list[str], words: list[str]) -> pd.DataFrame:
         """Read some columns of all parts, one after the other; `words` become categories."""
         tables = []
@@ -89,38 +98,50 @@ class Parts:
                 )  # fmt: skip
         return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
-    def write(self, name: str, frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> None:
-        """Write a part to where it waits for the others."""
+    def write(
+        self, name: str, frame: pd.DataFrame, features: Mapping[str, FeatureConfig],
+        windows: Mapping[str, WindowConfig] | None = None,
+    ) -> None:  # fmt: skip
+        """Write a part, maybe with its windows, to where it waits for the others."""
         if name not in self.written:
             self.written[name] = self._place(name)
         with _writing(self.path):
-            write_as(self.path.suffix, self.written[name], frame, features)
+            write_as(self.path.suffix, self.written[name], frame, features, windows)
 
     def _file(self, name: str) -> Path:
         return self.written.get(name) or self.known[name]
 
 
 @contextmanager
-def rewriting(path: Path) -> Iterator[Parts]:
+def rewriting(path: Path, dry_run: bool = False) -> Iterator[Parts]:
     """Yield the parts of a source; what is written takes its place when the block ends well.
 
-    Nothing is made before the first part is written. Nobody else may write the source meanwhile.
+    A link to a file stays one: the file that it stands for is replaced. Nothing is made before the
+    first part is written. Nobody else may write the source meanwhile. A dry run writes none, and
+    leaves what a killed import has left.
 
     Raises:
         InputError: It cannot be written, or a file stands where a folder belongs.
     """
     with ExitStack() as stack:
         if is_file_source(path):
-            known = {_WHOLE: path} if path.exists() else {}
-            yield Parts(path, known, [], lambda _: stack.enter_context(replacing(path)))
+            real = path.resolve() if path.is_symlink() else path
+            known = {_WHOLE: real} if real.exists() else {}
+            yield Parts(path, known, [], lambda _: stack.enter_context(replacing(real)))
             return
-        with _writing(path):
-            _finish_swing(path)
+        link = path
+        if dry_run and _waiting(path).exists() and not path.exists():
+            link = _waiting(path)
+        elif not dry_run:
+            with _writing(path):
+                _finish_swing(path)
+        _refuse_dangling(link)
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file", "a source that is one ends in .parquet")
-        found = _visible(path.resolve()) if path.is_dir() else []
+        found = [Path(each) for each in parquet_files(link.resolve())] if link.is_dir() else []
         # A version of ours that somebody has put another file into is no longer one.
-        ours = _version(path) is not None and all(_MONTH.fullmatch(each.name) for each in found)
+        number = _version(path, link)
+        ours = number is not None and all(_MONTH.fullmatch(each.name) for each in found)
         known = {each.stem: each for each in found} if ours else {}
         by_hand = [] if ours else found
         staged: list[Path] = []
@@ -130,17 +151,8 @@ def rewriting(path: Path) -> Iterator[Parts]:
                 staged.append(stack.enter_context(_new_version(path, parts)))
             return staged[0] / f"{name}.parquet"
 
-        parts = Parts(path, known, by_hand, place)
+        parts = Parts(path, known, by_hand, place, kept=number is None)
         yield parts
-
-
-def _visible(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder as Arrow sees them: no name on the way is hidden."""
-    return sorted(
-        each
-        for each in folder.rglob("*.parquet")
-        if not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
-    )
 
 
 @contextmanager
@@ -189,6 +201,9 @@ def _finish_swing(path: Path) -> None:
             waiting.replace(path)
         else:
             waiting.unlink()
+
+
+def _refuse_dangling(path: Path) -> None:
     if path.is_symlink() and not path.exists():
         raise InputError(
             f"{path} is a link to {path.readlink()}, which is not there",
@@ -211,9 +226,10 @@ def _waiting(path: Path) -> Path:
     return path.with_name(f".{path.name}.next")
 
 
-def _version(path: Path) -> int | None:
+def _version(path: Path, link: Path | None = None) -> int | None:
     """Return which version of ours a name stands for, None where it is no link of ours."""
-    target = path.readlink().name if path.is_symlink() else ""
+    link = link or path
+    target = link.readlink().name if link.is_symlink() else ""
     return next((n for n, each in _versions(path).items() if each.name == target), None)
 
 

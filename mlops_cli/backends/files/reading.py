@@ -15,7 +15,8 @@ import pyarrow.dataset as ds
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from mlops_cli.backends.files.formats import FORMATS
+from mlops_cli.backends.files.formats import FORMATS, parquet_files
+from mlops_cli.backends.files.quotes import check_quotes
 from mlops_cli.config.imports import ImportConfig
 from mlops_cli.errors import InputError, NotFoundError, first_line
 
@@ -35,7 +36,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             frame = pq.read_table(path, page_checksum_verification=True).to_pandas()
         elif path.suffix.lower() == ".jsonl":
-            frame = pyarrow.json.read_json(path).to_pandas()
+            frame = read_jsonl(path).to_pandas()
         else:
             frame = csv_format(path, ImportConfig()).read(path)
     if len(set(frame.columns)) != len(frame.columns):
@@ -57,10 +58,21 @@ def read_source(path: Path) -> pd.DataFrame:
     )
     with translating(path):
         # Once: an import that finishes meanwhile lets the name stand for another folder.
-        data = ds.dataset(path.resolve(), format=checked)
-        if not data.files:
+        found = parquet_files(path.resolve())
+        if not found:
             raise NotFoundError(f"{path} holds no table", _BRING)
-        return data.to_table().to_pandas()
+        return ds.dataset(found, format=checked).to_table().to_pandas()
+
+
+def read_jsonl(path: Path) -> pa.Table:
+    """Read one object a line; text stays as it was written, also where it looks like a time."""
+    table = pyarrow.json.read_json(path)
+    times = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
+    if not times:
+        return table
+    text = pa.schema([(name, pa.string()) for name in times])
+    reading = pyarrow.json.ParseOptions(explicit_schema=text)
+    return pyarrow.json.read_json(path, parse_options=reading).select(table.column_names)
 
 
 def check_file(path: Path, header: bool = False) -> None:
@@ -112,10 +124,12 @@ class CsvFormat:
     reading: pyarrow.csv.ReadOptions
     converting: pyarrow.csv.ConvertOptions
     delimiter: str
+    quoted: bool
+    """Whether there are quotes, so that a cell may have several lines."""
 
     def read(self, path: Path) -> pd.DataFrame:
         """Read the whole file; a row of another length than the header is an error."""
-        parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter)
+        parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=self.quoted)
         return pyarrow.csv.read_csv(path, self.reading, parsing, self.converting).to_pandas()
 
     def open(
@@ -124,13 +138,16 @@ class CsvFormat:
         """Read the file piece by piece; a row of another length is told to `broken`."""
         self.reading.use_threads = False  # otherwise nobody numbers the broken rows
         self.reading.block_size = _BLOCK
-        parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, invalid_row_handler=broken)
+        parsing = pyarrow.csv.ParseOptions(
+            delimiter=self.delimiter, newlines_in_values=self.quoted, invalid_row_handler=broken
+        )
         return pyarrow.csv.open_csv(path, self.reading, parsing, self.converting)
 
 
 def csv_format(path: Path, imports: ImportConfig) -> CsvFormat:
     """Find out how a CSV file is to be read, from its first line and what is configured."""
     encoding = _encoding(path, imports.encoding)
+    quoted = check_quotes(path, encoding, imports.delimiter, not imports.header)
     header = list(imports.header)
     if not header:
         with path.open(encoding=encoding, newline="") as file:
@@ -153,6 +170,7 @@ def csv_format(path: Path, imports: ImportConfig) -> CsvFormat:
             null_values=[""],
         ),
         imports.delimiter,
+        quoted,
     )
 
 

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from mlops_cli.backends.files.atomic import replacing
 from mlops_cli.backends.files.formats import FORMATS
+from mlops_cli.backends.files.stored_windows import metadata
 from mlops_cli.config import FeatureConfig
+from mlops_cli.config.features import WindowConfig
 from mlops_cli.errors import InputError
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "category": pa.string()}
@@ -29,25 +31,32 @@ def write_table(
 
 @contextmanager
 def written(
-    path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig] | None = None
+    path: Path,
+    frame: pd.DataFrame,
+    features: Mapping[str, FeatureConfig] | None = None,
+    private: bool = False,
 ) -> Iterator[None]:
     """Write a table in the format of its suffix; it takes its place when the block ends well."""
     check_format(path)
-    with replacing(path) as temporary:
+    with replacing(path, private) as temporary:
         write_as(path.suffix, temporary, frame, features or {})
         yield
 
 
 def write_as(
-    suffix: str, place: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig]
-) -> None:
-    """Write a table to a place that nobody reads yet, in the format of a suffix."""
+    suffix: str, place: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig],
+    windows: Mapping[str, WindowConfig] | None = None,
+) -> None:  # fmt: skip
+    """Write a table to a place that nobody reads yet, in the format of a suffix.
+
+    Parquet also says how the windows that it holds were computed.
+    """
     if suffix.lower() == ".csv":
         frame.to_csv(place, index=False)
     elif suffix.lower() == ".jsonl":
         _write_jsonl(place, frame)
     else:
-        _write_parquet(place, frame, features)
+        _write_parquet(place, frame, features, windows or {})
 
 
 def check_format(path: Path) -> None:
@@ -56,7 +65,10 @@ def check_format(path: Path) -> None:
         raise InputError(f"{path}: unknown kind of file", f"use {', '.join(FORMATS)}")
 
 
-def _write_parquet(path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig]) -> None:
+def _write_parquet(
+    path: Path, frame: pd.DataFrame, features: Mapping[str, FeatureConfig],
+    windows: Mapping[str, WindowConfig],
+) -> None:  # fmt: skip
     """Write pages with checksums, so that a flipped bit is found when it is read."""
     columns = {}
     for name in frame.columns:
@@ -69,6 +81,8 @@ def _write_parquet(path: Path, frame: pd.DataFrame, features: Mapping[str, Featu
             values = values.astype("boolean")
         columns[str(name)] = pa.array(values, type=kind, from_pandas=True)
     table = pa.table(columns)
+    if windows:
+        table = table.replace_schema_metadata(metadata(windows))
     # Hardly a measurement occurs twice: a dictionary of them only takes time.
     repeated = [name for name in table.column_names if table[name].type != pa.float64()]
     pq.write_table(table, path, use_dictionary=repeated, write_page_checksum=True)

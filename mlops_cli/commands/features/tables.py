@@ -59,6 +59,12 @@ def import_(
         str | None, typer.Option(metavar="URL", help="Read from a database (SQLAlchemy URL).")
     ] = None,
     query: Annotated[str | None, typer.Option(help="What to read from it: SELECT ...")] = None,
+    windows: Annotated[
+        bool,
+        typer.Option(
+            "--windows", help="Compute the windows anew from the rows there are; no file."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read, check and count; write nothing.")
     ] = False,
@@ -78,13 +84,18 @@ def import_(
 
     How its columns and words become those of config.yaml is said under `imports`.
 
+    Of rows with one key and time the last one counts, the others count as replaced.
+
     A row is wrong if it has no id, no time, or a cell of another type than its
     feature. Values out of range and unknown categories are not wrong here: they are
     imported, and `mlops features validate` finds them.
     """
-    if (file is None) == (sql is None) or (sql is None) != (query is None):
+    if [file is not None, sql is not None, windows].count(True) != 1 or (
+        (sql is None) != (query is None)
+    ):
         raise InputError(
-            "name a file, or else --sql URL with --query", "as features import M a.csv"
+            "name a file, or else --sql URL with --query, or --windows",
+            "as features import M a.csv",
         )
     if rejects is not None and on_error is OnError.FAIL:
         raise InputError("--rejects belongs to --on-error reject", "add it, or leave both out")
@@ -94,8 +105,14 @@ def import_(
     moment = time.replace(tzinfo=UTC) if time else None
     source = importing.Source(file, sql or "", query or "")
     choices = importing.Choices(moment, dry_run, on_error is OnError.REJECT, rejects)
-    done = importing.import_table(session.config, model, source, choices)
+    if windows:
+        done = importing.compute_windows(session.config, model, dry_run)
+    else:
+        done = importing.import_table(session.config, model, source, choices)
     for each in done.tables:
+        if each.added:
+            names = ", ".join(each.added)
+            session.warn(f"{each.path} had no column of {names}: missing in the rows that it had")
         if each.moved:
             session.warn(f"{each.path} was filled by hand: it goes on in {each.moved}, unused")
     if done.failure:

@@ -58,11 +58,12 @@ def build(config: Config, name: str) -> TrainingSet:
 
     Raises:
         NotFoundError: The labels or a feature source do not exist.
-        InputError: The labels cannot be learnt from.
+        InputError: The labels cannot be learnt from, or windows were computed by other definitions.
         UnavailableError: A source was written in the meantime.
     """
     model = config.models[name]
     source = model.labels.source
+    files.check_windows(name, model)
     hashes = source_files(model)
     labels = in_order(checked_labels(files.read_source(Path(source)), model, source))
     known = feature_store.historical(config, model, labels)
