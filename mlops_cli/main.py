@@ -135,6 +135,10 @@ def _problem(error: BaseException) -> Problem:
         return Problem(ExitCode.USAGE, "usage", message, f"see `{path} --help`")
     if isinstance(error, Terminated):
         return Problem(ExitCode.TERMINATED, "terminated", "stopped by SIGTERM")
+    if isinstance(error, PermissionError):
+        message = f"{error.filename or 'a file'}: permission denied"
+        hint = "mlops writes to its state folder (`state` in config.yaml), also when it reads"
+        return Problem(ExitCode.USAGE, "permission", message, hint)
     if os.environ.get("MLOPS_DEBUG"):
         traceback.print_exception(error)
     message = f"internal error: {type(error).__name__}: {first_line(error)}"

@@ -130,6 +130,15 @@ def test_a_stay_that_never_was_is_missing_and_not_somebody_elses(mlops: Mlops) -
     assert answer["features"]["beds"] == 500
 
 
+def test_a_view_that_knows_nothing_is_told(mlops: Mlops) -> None:
+    key = "patient_id=P000,hospital_id=H4"
+    run = mlops("predict", "return_risk", key, "--json")
+    assert run.data["predictions"][0]["unknown"] == ["nights"]
+    assert f"{key}: nothing is known of nights" in run.json["warnings"]
+    known = mlops("predict", "return_risk", "patient_id=P000,hospital_id=H0", "--json").data
+    assert known["predictions"][0]["unknown"] == []
+
+
 def test_a_known_hospital_is_no_known_patient(mlops: Mlops) -> None:
     run = mlops("predict", "return_risk", "patient_id=P999,hospital_id=H1", "--json")
     assert run.code == 6

@@ -63,6 +63,8 @@ def predict(
                 f"{each.entity}: {len(each.expired)} features are older than their ttl and count"
                 f" as missing: {', '.join(each.expired)}"
             )
+        if each.unknown:
+            session.warn(f"{each.entity}: nothing is known of {', '.join(each.unknown)}")
     if plot:
         from mlops_cli.services import explanation
 

@@ -12,6 +12,7 @@ from mlops_cli.config.section import Section
 from mlops_cli.config.tasks import TASK_FAIRNESS, TASK_METRICS, FairnessMetric, Metric, Task
 from mlops_cli.config.training import HoldoutConfig, SearchConfig
 from mlops_cli.config.values import Column, Name, Number
+from mlops_cli.errors import nearest
 
 
 class ModelConfig(Section):
@@ -157,6 +158,23 @@ class ModelConfig(Section):
             if given != _kind(spec):
                 raise ValueError(f"derived feature {name!r} is {spec.type}, not {given}")
             kinds[name] = given
+        return self
+
+    @model_validator(mode="after")
+    def _imports_name_our_columns(self) -> Self:
+        stamps = {self.labels.timestamp, self.labels.column}
+        for view in self.feature_views.values():
+            stamps |= {view.timestamp, *filter(None, [view.created])}
+        known = {*self.keys, *self.stored, *stamps}
+        for part in ("columns", "sentinels", "words"):
+            for name in getattr(self.imports, part):
+                if name not in known:
+                    hint = nearest(name, known)
+                    raise ValueError(f"imports.{part}: {name!r} is no column of ours; {hint}")
+        for name, words in self.imports.words.items():
+            allowed = self.stored[name].categories if name in self.stored else ()
+            if odd := [word for word in words.values() if allowed and word not in allowed]:
+                raise ValueError(f"imports.words.{name}: {odd[0]!r} is no category of it")
         return self
 
     @model_validator(mode="after")

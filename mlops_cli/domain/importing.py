@@ -29,7 +29,8 @@ def translated(
         file: The name of its file without the ending, or one for each row; empty for a query.
 
     Raises:
-        InputError: The mapping names a column that the table does not have.
+        InputError: An id or a time is to be made of a column that the table does not have, or two
+            columns are called the same.
 
     >>> words = {"sex": {"0": "female"}}
     >>> mapping = ImportConfig(columns={"sex": "SEX"}, words=words, row_id="p{row}")
@@ -43,7 +44,6 @@ def translated(
         made[entity] = _ids(frame, imports.row_id, source, file)
     if imports.row_time is not None:
         made |= dict.fromkeys(stamps, _times(frame, imports.row_time, source))
-    _known(frame, imports.columns.values(), source)
     ours = frame.rename(columns={theirs: name for name, theirs in imports.columns.items()})
     if len(set(ours.columns)) != len(ours.columns):
         twice = next(name for name in ours.columns if list(ours.columns).count(name) > 1)

@@ -250,6 +250,8 @@ class Prediction:
     """Age of the oldest value used; None where the features came from a file."""
     expired: tuple[str, ...]
     """Features older than their view's ttl, which therefore count as missing."""
+    unknown: tuple[str, ...]
+    """Features of views that have never had a row of this entity; they count as missing, too."""
     contributions: tuple[Contribution, ...] | None = None
     """Largest first; with base_value they sum to the margin (log odds for a probability)."""
     base_value: float | None = None

@@ -65,7 +65,7 @@ class ModelState:
     features_age: timedelta | None
     """Time since the features were last materialized."""
     data_age: timedelta | None
-    """Age of the newest value online, in the view that is furthest behind."""
+    """Age of the newest value online, in the view with a ttl that is furthest behind."""
     overdue: tuple[str, ...]
     """The jobs that have not run for longer than they may."""
 
@@ -165,8 +165,10 @@ def _features_age(
 
 
 def _data_age(model: ModelConfig, online: Mapping[str, Event], now: datetime) -> timedelta | None:
+    limited = [view for view, spec in model.feature_views.items() if spec.ttl]
+    views = limited or list(model.feature_views)
     newest = {view: event.details.get("newest", {}).get(view) for view, event in online.items()}
-    known = [datetime.fromisoformat(newest[v]) for v in model.feature_views if newest.get(v)]
+    known = [datetime.fromisoformat(newest[v]) for v in views if newest.get(v)]
     return now - min(known) if known else None
 
 

@@ -44,6 +44,7 @@ class _Online:
     values: Row
     age: float | None
     expired: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 def predict(
@@ -98,7 +99,7 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     entities = _entities(frame, stored.contract)
     records: list[Row] = [dict(row) for row in features.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
-        _prediction(version, stored.contract, _Online(who, row, None, ()), float(score), now)
+        _prediction(version, stored.contract, _Online(who, row, None, (), ()), float(score), now)
         for who, row, score in zip(entities, records, scores, strict=True)
     ]
     answers: dict[str, list[Any]] = {
@@ -149,7 +150,7 @@ def _read(
     """Take the values a training row of this moment would have: expired ones are missing."""
     entity, row = known
     values: Row = {}
-    expired, ages = [], []
+    expired, unknown, ages = [], [], []
     for name, online in row.items():
         age = None if online.event_time is None else now - online.event_time
         if age is not None and online.ttl and age > online.ttl:
@@ -157,7 +158,9 @@ def _read(
         values[name] = None if name in expired else online.value
         if age is not None:
             ages.append(age.total_seconds())
-    return _Online(entity, values, max(ages), tuple(expired))
+        else:
+            unknown.append(name)
+    return _Online(entity, values, max(ages), tuple(expired), tuple(unknown))
 
 
 def _refuse_expired(rows: Sequence[_Online]) -> None:
@@ -198,6 +201,7 @@ def _prediction(
         },
         feature_age_seconds=row.age,
         expired=row.expired,
+        unknown=row.unknown,
     )
 
 

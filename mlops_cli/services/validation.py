@@ -203,7 +203,7 @@ def _reference(source: _Source, against: Path) -> _Reference | None:
         return None
     if source.path.exists() and path.samefile(source.path):
         raise InputError(f"{path} is the source of {source.name} itself", _HINT)
-    before = files.read_table(path)
+    before = files.read_source(path)
     if path != against:
         return _Reference(path, before, single=False)
     present = [name for name in source.columns if name in before]
@@ -213,8 +213,8 @@ def _reference(source: _Source, against: Path) -> _Reference | None:
 
 
 def _place(source: _Source, against: Path) -> Path | None:
-    """Return the file to compare with; labels need not have one."""
-    if against.is_file():
+    """Return the table to compare with; labels need not have one."""
+    if against.is_file() or files.is_table_folder(against):
         return against
     if not against.is_dir():
         raise NotFoundError(f"no file or folder {against}", _HINT)

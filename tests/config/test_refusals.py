@@ -82,3 +82,22 @@ def test_refused(write: Callable[..., Path], old: str, new: str, message: str) -
 def test_a_negative_margin_is_refused(write: Callable[..., Path]) -> None:
     with pytest.raises(ConfigError, match="0 or more"):
         load_config(write(extra="    gates: {not_worse: {brier: -0.5}}\n"), {})
+
+
+@pytest.mark.parametrize(
+    ("imports", "message"),
+    [
+        (
+            "{columns: {agee: AGE}}",
+            "imports.columns: 'agee' is no column of ours; did you mean 'age'?",
+        ),
+        ("{sentinels: {weight: ['0']}}", "imports.sentinels: 'weight' is no column of ours"),
+        ("{words: {sex: {'0': femal}}}", "imports.words.sex: 'femal' is no category of it"),
+    ],
+)
+def test_an_import_of_what_is_no_column_of_ours_is_refused(
+    write: Callable[..., Path], imports: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(("    labels:", f"    imports: {imports}\n    labels:")), {})
+    assert message in caught.value.message

@@ -2,7 +2,7 @@
 
 from mlops_cli.backends.files.atomic import lock, replacing, write_text
 from mlops_cli.backends.files.batches import BrokenLine, batches
-from mlops_cli.backends.files.formats import FORMATS, is_file_source
+from mlops_cli.backends.files.formats import FORMATS, is_file_source, is_table_folder
 from mlops_cli.backends.files.parts import Parts, rewriting
 from mlops_cli.backends.files.reading import digests, read_source, read_table
 from mlops_cli.backends.files.stored_windows import check_windows, stored_windows
@@ -17,6 +17,7 @@ __all__ = [
     "check_windows",
     "digests",
     "is_file_source",
+    "is_table_folder",
     "lock",
     "read_source",
     "read_table",

@@ -1,7 +1,9 @@
 """The formats of tables, which sources are files, and what belongs to a folder of parts."""
 
+import re
 from pathlib import Path
 
+MONTH = re.compile(r"[0-9]{4,}-[0-9]{2}\.parquet")
 FORMATS = (".parquet", ".csv", ".jsonl")
 
 
@@ -19,3 +21,8 @@ def parquet_files(folder: Path) -> list[str]:
         and each.is_file()
         and not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
     )
+
+
+def is_table_folder(path: Path) -> bool:
+    """Tell whether a folder is one table: it holds a Parquet file for each month."""
+    return path.is_dir() and any(MONTH.fullmatch(each.name) for each in path.iterdir())

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_cli.backends.files.atomic import replacing, sync
-from mlops_cli.backends.files.formats import is_file_source, parquet_files
+from mlops_cli.backends.files.formats import MONTH, is_file_source, parquet_files
 from mlops_cli.backends.files.reading import read_table, translating
 from mlops_cli.backends.files.stored_windows import stored_windows
 from mlops_cli.backends.files.writing import write_as
@@ -26,7 +26,6 @@ from mlops_cli.config.features import WindowConfig
 from mlops_cli.errors import InputError
 
 _WHOLE = ""
-_MONTH = re.compile(r"[0-9]{4,}-[0-9]{2}\.parquet")
 
 
 class Parts:
@@ -141,7 +140,7 @@ def rewriting(path: Path, dry_run: bool = False) -> Iterator[Parts]:
         found = [Path(each) for each in parquet_files(link.resolve())] if link.is_dir() else []
         # A version of ours that somebody has put another file into is no longer one.
         number = _version(path, link)
-        ours = number is not None and all(_MONTH.fullmatch(each.name) for each in found)
+        ours = number is not None and all(MONTH.fullmatch(each.name) for each in found)
         known = {each.stem: each for each in found} if ours else {}
         by_hand = [] if ours else found
         staged: list[Path] = []
