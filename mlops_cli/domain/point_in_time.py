@@ -139,8 +139,11 @@ def _packed(
         distinct, ranks = np.unique(times, return_inverse=True)
         size, slots = len(distinct) + 1, ranks + 1
         asked = none if label_times is None else np.searchsorted(distinct, label_times, "right")
-    wanted = none if label_codes is None else label_codes * size + np.clip(asked, 0, size - 1)
     slots += codes * size
+    if label_codes is None:
+        return slots, none
+    wanted = np.clip(asked, 0, size - 1)
+    wanted += label_codes * size
     return slots, wanted
 
 

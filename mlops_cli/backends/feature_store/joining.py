@@ -1,5 +1,6 @@
 """One view's part of a training set: which of its rows each label gets, and their values."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -94,25 +95,36 @@ def joined(
     view: FeatureView,
     names: list[str],
     full_names: bool,
-    labels: pa.Table,
+    wanted: Callable[[], pa.Table],
     time: str,
     by_created: bool,
 ) -> Joined:
-    """Find for each label the row of a view that was known at its time."""
+    """Find for each label the row of a view that was known at its time.
+
+    Args:
+        config: Feast's configuration.
+        view: The view.
+        names: Which of its features.
+        full_names: Whether they are called `view__feature`.
+        wanted: Gives the keys and the time of each label, once the source has been read.
+        time: What the column of times is called there.
+        by_created: Whether a row is known from its created time on only.
+    """
     source = view.batch_source
     keys = [column.name for column in view.entity_columns]
     stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
     table = read(config, source, [*keys, *names], stamps)
+    labels = wanted()
     codes, label_codes = entity_codes(
         [table[key] for key in keys], [labels[key] for key in label_keys(view)]
     )
     events, timed = microseconds(table[stamps[0]])
     times, asked = microseconds(utc(labels[time]))
     found = last_known(
-        np.where(timed, codes, -1),
+        codes if timed.all() else np.where(timed, codes, -1),
         events,
         microseconds(table[stamps[1]])[0] if by_created and stamps[1:] else None,
-        np.where(asked, label_codes, -1),
+        label_codes if asked.all() else np.where(asked, label_codes, -1),
         times,
         view.ttl or None,
     )

@@ -6,6 +6,7 @@ as `offline_store.type`, `FeatureStore.get_historical_features` works as Feast u
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -96,8 +97,8 @@ class JoinJob(TableJob):
         if self._on_demand or validation_reference:
             return super().to_df(validation_reference, timeout)
         views = self._joined()
-        labels = self._labels.reset_index(drop=True)
-        return pd.concat([labels, *(view.frame() for view in views)], axis=1)
+        parts = [self._labels.reset_index(drop=True), *(view.frame() for view in views)]
+        return pd.concat(parts, axis=1, copy=False)  # type: ignore[call-overload]  # stubs
 
     def _table(self) -> pa.Table:
         table = arrow_table(self._labels)
@@ -139,12 +140,13 @@ class PointInTimeOfflineStore(OfflineStore):
         keys = {key for view in feature_views for key in label_keys(view)}
 
         def join() -> list[Joined]:
-            labels = arrow_table(entity_df[[*sorted(keys), time]])
             asked = [(view, _requested(view, feature_refs)) for view in feature_views]
-            return [
-                joined(config, view, names, full_feature_names, labels, time, by_created)
-                for view, names in asked
-            ]
+            with ThreadPoolExecutor(1) as thread:  # while the first source is read
+                labels = thread.submit(arrow_table, entity_df[[*sorted(keys), time]])
+                return [
+                    joined(config, view, names, full_feature_names, labels.result, time, by_created)
+                    for view, names in asked
+                ]
 
         return JoinJob(
             join,
