@@ -17,6 +17,7 @@ from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.encoding import json_value
 from mlops_cli.domain.keys import key_text, read_key
 from mlops_cli.domain.missing import refused
+from mlops_cli.domain.online import OnlineValue
 from mlops_cli.domain.records import LoggedPrediction
 from mlops_cli.domain.results import Contribution, Prediction
 from mlops_cli.errors import InputError, NotFoundError, StaleError
@@ -130,7 +131,7 @@ def _entities(frame: pd.DataFrame, contract: Contract) -> list[str | None]:
 
 def _known(
     config: Config, model: ModelConfig, entities: Sequence[str]
-) -> list[tuple[str, dict[str, feature_store.OnlineValue]]]:
+) -> list[tuple[str, dict[str, OnlineValue]]]:
     """Return what the online store knows of each entity; all must be known."""
     keys = [read_key(text, model.keys) for text in entities]
     found = feature_store.online(config, model, keys)
@@ -144,9 +145,7 @@ def _known(
     return [(who, row) for who, row in zip(named, found, strict=True) if row is not None]
 
 
-def _read(
-    model: ModelConfig, known: tuple[str, dict[str, feature_store.OnlineValue]], now: datetime
-) -> _Online:
+def _read(model: ModelConfig, known: tuple[str, dict[str, OnlineValue]], now: datetime) -> _Online:
     """Take the values a training row of this moment would have: expired ones are missing."""
     entity, row = known
     values: Row = {}

@@ -22,7 +22,7 @@ from mlops_cli.backends.feature_store.definitions import Change, apply, plan, vi
 from mlops_cli.backends.feature_store.historical import Known, historical
 from mlops_cli.backends.feature_store.history import History, history
 from mlops_cli.backends.feature_store.materializing import Materialized, materialize
-from mlops_cli.backends.feature_store.online import OnlineValue, online
+from mlops_cli.backends.feature_store.online import online
 from mlops_cli.backends.feature_store.source_table import source_table
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "History",
     "Known",
     "Materialized",
-    "OnlineValue",
     "apply",
     "as_of",
     "historical",

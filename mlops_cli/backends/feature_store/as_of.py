@@ -12,9 +12,9 @@ from feast import FeatureStore, FeatureView
 from mlops_cli.backends.feature_store.connection import speaking
 from mlops_cli.backends.feature_store.definitions import view_of
 from mlops_cli.backends.feature_store.keys import entity_codes
-from mlops_cli.backends.feature_store.online import OnlineValue, known
 from mlops_cli.backends.feature_store.sources import microseconds, read
 from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain.online import OnlineValue, known
 from mlops_cli.domain.point_in_time import last_known, since_epoch
 
 

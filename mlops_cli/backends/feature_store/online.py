@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from feast import FeatureStore, FeatureView
 from feast.types import Int32, Int64
@@ -14,26 +12,12 @@ from mlops_cli.backends.feature_store.reading import latest, readable
 from mlops_cli.backends.feature_store.wire import epoch_time
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain.keys import Key
+from mlops_cli.domain.online import OnlineValue, Row, known
 from mlops_cli.errors import ConfigError, NotFoundError
 
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")
 _LIMITS = {Int32: 2**31, Int64: 2**63}
 _Ids = Mapping[str, str | int]
-
-
-@dataclass(frozen=True)
-class OnlineValue:
-    """The latest value of one feature of one entity."""
-
-    value: Any
-    event_time: datetime | None
-    """None where the store knows nothing of the entity in this view."""
-    view: str
-    ttl: timedelta | None
-    """Age beyond which it counts as missing; None or 0 for no limit."""
-
-
-Row = dict[str, OnlineValue]
 
 
 def online(config: Config, model: ModelConfig, keys: Sequence[Key]) -> list[Row | None]:
@@ -154,8 +138,3 @@ def _ask(
             for row, value, seconds in zip(rows, values, stamps, strict=True):
                 row[name] = OnlineValue(value, epoch_time(seconds), view.name, ttl)
     return rows
-
-
-def known(model: ModelConfig, row: Row) -> bool:
-    """Tell whether anything is known of the entity itself."""
-    return any(each.event_time for each in row.values() if each.view in model.entity_views)

@@ -23,11 +23,11 @@ def get(
     ] = None,
 ) -> Answer:
     """Show the values a prediction would use now, their time and age."""
-    from mlops_cli.services import features
+    from mlops_cli.services import online_values
 
     session.model(model)
     moment = at.replace(tzinfo=UTC) if at else None
-    found = features.get(session.config, model, entity, moment)
+    found = online_values.get(session.config, model, entity, moment)
     rows = [
         (
             name,
