@@ -23,11 +23,29 @@ from materialize import project, write
 from mlops_cli.backends import feature_store
 from mlops_cli.backends.feature_store import reading
 from mlops_cli.backends.feature_store.connection import references, speaking
-from mlops_cli.config import Config, load_config
+from mlops_cli.config import Config
 
 OURS = dict(reading.READERS)
 TURNS = {1: 200, 100: 50, 10_000: 5}
-PROCESSES = 3
+PROCESSES = 5
+OPEN = """
+import sys
+from pathlib import Path
+from mlops_cli.config import load_config
+path = Path(sys.argv[1])
+config = load_config(path).model_copy(update={"state": str(path.with_suffix(""))})
+model, key = config.models["risk"], {"patient_id": "PT0000000"}
+"""
+FEASTS = """
+from mlops_cli.backends import feature_store
+from mlops_cli.backends.feature_store import reading
+reading.READERS.clear()
+assert feature_store.online(config, model, [key])[0]
+"""
+OWN = """
+from mlops_cli.backends import online_rows
+assert online_rows.latest(config, model, key)
+"""
 Pair = tuple[float, float]
 
 
@@ -81,21 +99,13 @@ def calls(config: Config, count: int) -> Pair:
 def processes(path: Path) -> Pair:
     """Measure new processes that read one entity, from their start to their end."""
 
-    def run(who: str) -> object:
-        return subprocess.run([sys.executable, __file__, who, path], check=True)  # noqa: S603
+    def run(code: str) -> object:
+        return subprocess.run([sys.executable, "-c", OPEN + code, path], check=True)  # noqa: S603
 
-    return medians(PROCESSES, lambda: run("--feasts"), lambda: run("--ours"))
+    return medians(PROCESSES, lambda: run(FEASTS), lambda: run(OWN))
 
 
 def main() -> None:
-    if len(sys.argv) > 2:
-        path = Path(sys.argv[2])
-        config = load_config(path).model_copy(update={"state": str(path.with_suffix(""))})
-        if sys.argv[1] == "--feasts":
-            feasts_online(config, keys(1))
-        else:
-            feature_store.online(config, config.models["risk"], keys(1))
-        return
     online = sys.argv[1] if len(sys.argv) > 1 else "{type: sqlite}"
     results: list[tuple[int, str, Pair]] = []
     with tempfile.TemporaryDirectory() as scratch:
