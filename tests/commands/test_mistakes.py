@@ -56,7 +56,7 @@ def test_features_that_were_never_applied(
     monkeypatch.chdir(tmp_path)
     mlops("init")
     assert mlops("features", "generate", "--patients", "60", "--months", "3").code == 0
-    assert_one_line(mlops("train", "heart_disease"), 6, "mlops features apply")
+    assert_one_line(mlops("features", "materialize"), 6, "mlops features apply")
 
 
 def test_no_champion(project: Path, mlops: Mlops) -> None:

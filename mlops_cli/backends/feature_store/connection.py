@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sqlite3
 import sys
 import time
@@ -15,7 +16,12 @@ import yaml
 from feast import FeatureStore, FeatureView, RepoConfig
 from feast.errors import FeastError, FeastObjectNotFoundException
 from feast.infra.online_stores.helpers import compute_versioned_name
-from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import (
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.config.masking import mask_text
@@ -123,8 +129,8 @@ def _make_registry(store: FeatureStore) -> None:
     for turn in range(_READS, 0, -1):
         try:
             _ = store.registry
-        except (IntegrityError, ProgrammingError):
-            if turn == 1:
+        except (IntegrityError, OperationalError, ProgrammingError) as error:
+            if turn == 1 or not re.search("already exists|duplicate key", str(error)):
                 raise
             time.sleep(0.1)
         else:
