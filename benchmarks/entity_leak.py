@@ -69,7 +69,7 @@ def training_set(config: Config, table: pd.DataFrame) -> TrainingSet:
         entities=entities,
         frame=table[list(model.features)],
         labels=table["sick"].to_numpy(dtype=float),
-        held=held_out(model.holdout, entities, table["event_timestamp"], None),
+        held=held_out(model.holdout, entities, table["event_timestamp"], entities),
         digests=table_digests(table, {"patient_id", "event_timestamp"}),
         views=(),
         left_out={},

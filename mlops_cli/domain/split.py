@@ -58,7 +58,7 @@ def in_holdout(entities: Array, fraction: float, salt: str) -> Mask:
 
 
 def held_out(
-    holdout: HoldoutConfig, entities: Array, moments: "pd.Series[pd.Timestamp]", sites: Array | None
+    holdout: HoldoutConfig, entities: Array, moments: "pd.Series[pd.Timestamp]", sites: Array
 ) -> Mask:
     """Tell for each row whether it is held out by the configured rule.
 
@@ -66,7 +66,7 @@ def held_out(
         holdout: The rule.
         entities: ids as strings, `(n,)`.
         moments: times of the labels, UTC, `(n,)`.
-        sites: the site of each row as a string, `(n,)`; needed for kind group.
+        sites: the site of each row as a string, `(n,)`; only kind group looks at it.
 
     >>> rule = HoldoutConfig(kind="group", groups="hospital", values=("va",))
     >>> held_out(rule, np.array(["a", "b"]), pd.Series([]), np.array(["va", "x"])).tolist()
@@ -74,7 +74,7 @@ def held_out(
     """
     if holdout.after is not None:
         return np.asarray(moments >= pd.Timestamp(holdout.after), dtype=bool)
-    if holdout.groups is None or sites is None:
+    if holdout.groups is None:
         return in_holdout(entities, holdout.fraction, holdout.salt)
     if holdout.values:
         return np.isin(sites, holdout.values)

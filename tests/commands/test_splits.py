@@ -118,6 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "config.yaml").write_text(text.replace("HOLDOUT", SITES_LINE), encoding="utf-8")
     for name, line in {
         "held.yaml": "holdout: {kind: group, groups: clinic, values: [C1]}",
+        "both.yaml": "sites: clinic\n    holdout: {kind: group, groups: beds, values: [90]}",
         "typo.yaml": "holdout: {kind: group, groups: clinic, values: [C9]}",
         "every.yaml": "holdout: {kind: group, groups: clinic, values: [C0, C1, C2, C3]}",
     }.items():
@@ -263,6 +264,14 @@ def test_whole_sites_are_held_out_with_everybody_who_was_there(mlops: Mlops) -> 
     assert kept["mlops_crossing"].sum() == crossing
     (site,) = [each for each in data["sites"] if each["site"] == "C1"]
     assert site["value"] == pytest.approx(data["metrics"]["roc_auc"]["value"])
+
+
+def test_the_sites_of_the_report_may_be_others_than_those_held_out(mlops: Mlops) -> None:
+    words = ("train", "at_clinics", "--no-register", "--json", "--config")
+    held, both = (mlops(*words, file).data for file in ("held.yaml", "both.yaml"))
+    assert (both["rows"], both["held_out"]) == (held["rows"], "beds 90")
+    assert both["model_digest"] == held["model_digest"]
+    assert both["sites"] == held["sites"]
 
 
 def test_a_version_with_other_people_held_out_is_not_judged(mlops: Mlops) -> None:

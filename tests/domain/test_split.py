@@ -136,7 +136,7 @@ WHO = np.array(["a", "b", "c"], dtype=object)
 
 def test_a_label_at_the_very_moment_is_held_out():
     rule = HoldoutConfig(kind="time", after="2026-01-01")
-    assert held_out(rule, WHO, DAYS, None).tolist() == [False, True, True]
+    assert held_out(rule, WHO, DAYS, WHO).tolist() == [False, True, True]
 
 
 def test_sites_are_held_out_by_name_or_by_the_hash_of_the_name():

@@ -87,10 +87,10 @@ def build(config: Config, name: str) -> TrainingSet:
     gaps = refused(frame, model.features)
     whole = _whole(len(frame), gaps, source)
     labels, stored, frame = labels[whole], known.frame[whole], frame[whole]
-    sites = _sites(model, labels, frame)
-    held, used, crossing = _sides(model, labels, sites, source)
+    groups = _sites(model, model.holdout.groups, labels, frame)
+    held, used, crossing = _sides(model, labels, groups, source)
+    rule = split.rule(model.holdout, groups[held])
     labels, stored, frame, held = labels[used], stored[used], frame[used], held[used]
-    sites = None if sites is None else sites[used]
     keys = {*model.keys, model.labels.timestamp}
     return TrainingSet(
         features=with_fills(model.features, frame[~held]),
@@ -102,9 +102,9 @@ def build(config: Config, name: str) -> TrainingSet:
         views=known.coverage,
         left_out={name: int(gap.sum()) for name, gap in gaps.items()},
         files=hashes,
-        sites=sites,
+        sites=_sites(model, model.site, labels, frame) if model.site else None,
         crossing=None if model.holdout.kind == "entity" else crossing[used],
-        rule=split.rule(model.holdout, () if sites is None else sites[held]),
+        rule=rule,
         set_aside=int((~used).sum()),
     )
 
@@ -131,21 +131,21 @@ def _whole(rows: int, gaps: dict[str, NDArray[np.bool_]], source: str) -> NDArra
 
 
 def _sites(
-    model: ModelConfig, labels: pd.DataFrame, frame: pd.DataFrame
-) -> NDArray[np.object_] | None:
-    """Return the site of each row as text, `unknown` where it is missing."""
-    if model.site is None:
-        return None
-    named = words((labels if model.site in model.keys else frame)[model.site])
+    model: ModelConfig, column: str | None, labels: pd.DataFrame, frame: pd.DataFrame
+) -> NDArray[np.object_]:
+    """Return the site of each row as text, `unknown` where it is missing or there is no column."""
+    if column is None:
+        return np.full(len(labels), UNKNOWN, dtype=object)
+    named = words((labels if column in model.keys else frame)[column])
     return np.where(pd.isna(named), UNKNOWN, named)
 
 
 def _sides(
-    model: ModelConfig, labels: pd.DataFrame, sites: NDArray[np.object_] | None, source: str
+    model: ModelConfig, labels: pd.DataFrame, sites: NDArray[np.object_], source: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell which rows are held out, used and crossing; refuse a side with nothing to learn."""
     holdout = model.holdout
-    if sites is not None and (unknown := set(holdout.values) - set(sites)):
+    if unknown := set(holdout.values) - set(sites):
         raise InputError(
             f"{source}: no label has {holdout.groups} {min(unknown)!r} of holdout.values",
             f"found: {', '.join(sorted(set(sites))[:20])}",
