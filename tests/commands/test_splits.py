@@ -35,7 +35,7 @@ models:
         source: data/visits.parquet
         features: {VITALS}
     labels: {source: data/labels.parquet, column: sick}
-    search: {trials: 2, folds: 3, max_rounds: 150, repeats: 1}
+    search: {trials: 3, folds: 5, max_rounds: 400, repeats: 1}
     gates: {floor: {roc_auc: 0.5}}
   at_clinics:
     task: classification
@@ -316,6 +316,9 @@ def early(rows: pd.DataFrame) -> Any:
 def by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own: a third of the patients came early, a third late, a third always."""
     text = (Path("config.yaml")).read_text(encoding="utf-8").partition("  at_clinics:")[0]
+    text = text.replace(
+        "trials: 3, folds: 5, max_rounds: 400", "trials: 1, folds: 2, max_rounds: 60"
+    )
     rule = f"    holdout: {{kind: time, after: {AFTER}}}\n    labels:"
     (tmp_path / "config.yaml").write_text(text.replace("    labels:", rule), encoding="utf-8")
     (tmp_path / "data").mkdir()
