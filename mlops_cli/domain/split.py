@@ -77,7 +77,7 @@ def held_out(
     if holdout.groups is None:
         return in_holdout(entities, holdout.fraction, holdout.salt)
     if holdout.values:
-        return np.isin(sites, holdout.values)
+        return np.asarray(pd.Index(sites).isin(holdout.values))
     return in_holdout(sites, holdout.fraction, holdout.salt)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mlops_cli.backends import estimator
@@ -73,7 +74,7 @@ def left_out(
     sites, sizes = np.unique(data.sites.astype(str), return_counts=True)
     for position, at in enumerate(np.lexsort((sites, -sizes))):
         here = data.sites == sites[at]
-        others = ~data.held & ~here & ~np.isin(data.entities, data.entities[here])
+        others = ~data.held & ~pd.Index(data.entities).isin(data.entities[here])
         problem = _problem(model, data, here, others)
         if position >= MOST_SITES:
             problem = f"not among the {MOST_SITES} largest sites"
@@ -84,17 +85,17 @@ def left_out(
 
 def _problem(model: ModelConfig, data: TrainingSet, here: Mask, others: Mask) -> str:
     """Say why the site cannot be measured, or the rest not be learnt from; empty if neither."""
-    count = len(set(data.entities[here]))
+    who, truth = data.entities[here], data.labels[here]
+    count = len(set(who))
     if count < MIN_ENTITIES:
         return f"too few: {count} of {MIN_ENTITIES} entities"
     if not others.any():
         return "no training row elsewhere"
     if model.task == "classification":
-        ones = int(data.labels[here].sum())
-        fewer, rest = min(ones, int(here.sum()) - ones), data.labels[others]
+        fewer = min(len(set(who[truth == label])) for label in (0, 1))
         if fewer < MIN_OF_A_CLASS:
-            return f"too few: {fewer} of {MIN_OF_A_CLASS} rows of a class"
-        if rest.min() == rest.max():
+            return f"too few: {fewer} of {MIN_OF_A_CLASS} entities of a class"
+        if len(set(data.labels[others])) < 2:
             return "one class only elsewhere"
     return ""
 
