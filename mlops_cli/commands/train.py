@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
-from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import Reproduction, TrainResult, ViewCoverage
+from mlops_cli.commands.views import interval, number, table
+from mlops_cli.domain.results import Reproduction, SiteValue, TrainResult, ViewCoverage
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -52,6 +52,9 @@ def train(
         session,
     )
     trained = [each for each in results if isinstance(each, TrainResult)]
+    for each in trained:
+        for text in each.warnings:
+            session.warn(f"{each.model}: {text}")
     return Answer(
         {"results": results} if every or len(names) > 1 else vars(results[0]),
         lambda: [_view(each) for each in trained],
@@ -117,12 +120,36 @@ def _view(result: TrainResult) -> list[object]:
     if gaps:
         columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
         views.append(table("Fairness", columns, gaps))
-    gone = [_absent(view) for view in result.views if view.expired or view.unknown]
+    if result.sites:
+        head = ("site", "rows", "positives", f"{result.sites[0].metric} [95 %]")
+        views.append(table("Trained on the other sites", head, map(_at, result.sites)))
+    gone = [f"held out: {result.held_out}", _split_by_rows(result)]
+    gone += [_absent(view) for view in result.views if view.expired or view.unknown]
     gone += [
         f"{name}: missing for {count} labels, which were left out (missing: refuse)"
         for name, count in result.left_out.items()
     ]
+    if result.set_aside:
+        gone.append(
+            f"{result.set_aside} more labels are of held out entities and were not trained on"
+        )
     return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+
+
+def _at(site: SiteValue) -> tuple[object, ...]:
+    figure = site.problem or interval(site.value, site.low, site.high)
+    return site.site, site.rows, site.positives, figure
+
+
+def _split_by_rows(result: TrainResult) -> str:
+    """Say what folds of rows would have claimed, in the first metric: the one people quote."""
+    metric = next(iter(result.cross_validation))
+    if result.naive is None:
+        return "each entity has one row: a split by rows would have claimed the same"
+    return (
+        f"a split by rows would have claimed {metric} {number(result.naive[metric])}; "
+        f"by entities it is {number(result.cross_validation[metric])}"
+    )
 
 
 def _absent(view: ViewCoverage) -> str:

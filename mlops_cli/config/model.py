@@ -48,6 +48,11 @@ class ModelConfig(Section):
     holdout: HoldoutConfig = Field(
         default_factory=HoldoutConfig, description="entities no version is trained on"
     )
+    sites: Column | None = Field(
+        None,
+        description="feature or key that names the site of a row: each is left out in turn and "
+        "measured; default: holdout.groups",
+    )
     search: SearchConfig = Field(
         default_factory=SearchConfig, description="how parameters are searched"
     )
@@ -96,6 +101,11 @@ class ModelConfig(Section):
     def inputs(self) -> dict[str, FeatureConfig]:
         """The features that the model reads, in order."""
         return {name: spec for name, spec in self.features.items() if spec.input}
+
+    @property
+    def site(self) -> str | None:
+        """The feature or key that names the site of a row, if any does."""
+        return self.sites or self.holdout.groups
 
     @property
     def metric(self) -> Metric:
@@ -157,6 +167,23 @@ class ModelConfig(Section):
             if given != _kind(spec):
                 raise ValueError(f"derived feature {name!r} is {spec.type}, not {given}")
             kinds[name] = given
+        return self
+
+    @model_validator(mode="after")
+    def _sites_are_known(self) -> Self:
+        for place, name in (("sites", self.sites), ("holdout.groups", self.holdout.groups)):
+            spec = self.features.get(name or "")
+            if name is None or name in self.keys[1:]:
+                continue
+            if name == self.entity:
+                raise ValueError(f"{place} is the entity, which is kept whole anyway: name a site")
+            if spec is None:
+                raise ValueError(
+                    f"{place}: {name!r} is neither a feature nor a key; "
+                    "add it as a category with input: false"
+                )
+            if spec.type == "float":
+                raise ValueError(f"{place}: {name!r} is a float; a site is a category or a number")
         return self
 
     @model_validator(mode="after")

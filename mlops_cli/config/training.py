@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from mlops_cli.config.section import Section
-from mlops_cli.config.values import Integer, Number
+from mlops_cli.config.values import Column, Integer, Moment, Number, Word
 
 Parameter = Literal[
     "max_depth", "max_leaves", "learning_rate", "min_child_weight", "max_delta_step", "gamma",
@@ -52,8 +52,12 @@ class SearchConfig(Section):
     folds: Integer = Field(
         5, ge=2, le=20, description="folds of the cross-validation; an entity is never in two"
     )
-    repeats: Integer = Field(
-        1, ge=1, le=50, description="repetitions of the final cross-validation, for small data"
+    repeats: Integer | None = Field(
+        None,
+        ge=1,
+        le=50,
+        description="repetitions of the final cross-validation; default: 5 below 1,000 training "
+        "entities, 2 below 5,000, else 1",
     )
     max_rounds: Integer = Field(600, ge=1, le=100_000, description="most trees in a model")
     patience: Integer = Field(
@@ -69,7 +73,41 @@ class SearchConfig(Section):
 class HoldoutConfig(Section):
     """The entities that no version is ever trained on."""
 
-    fraction: Number = Field(0.2, ge=0.05, le=0.5, description="share of entities held out")
+    kind: Literal["entity", "time", "group"] = Field(
+        "entity",
+        description="entity (a share of the entities, by a hash of the id), time (labels from a "
+        "day on) or group (whole sites); an entity is never on both sides",
+    )
+    fraction: Number = Field(
+        0.2, ge=0.05, le=0.5, description="share of entities, or of sites, held out by the hash"
+    )
     salt: str = Field(
         "holdout", description="changes who is held out; never change it once a model is registered"
     )
+    after: Moment | None = Field(
+        None, description="kind time: labels at or after it are held out, as 2026-01-01 (UTC)"
+    )
+    groups: Column | None = Field(
+        None, description="kind group: the feature or key that names the site of a row"
+    )
+    values: tuple[Word, ...] = Field(
+        (), description="kind group: the sites held out; default: a share of them, by the hash"
+    )
+
+    @model_validator(mode="after")
+    def _kind_has_its_keys(self) -> Self:
+        for key, kind in (("after", "time"), ("groups", "group")):
+            given = getattr(self, key) is not None
+            if given and self.kind != kind:
+                raise ValueError(f"{key} belongs to kind: {kind}")
+            if self.kind == kind and not given:
+                example = "after: 2026-01-01" if kind == "time" else "groups: hospital"
+                raise ValueError(f"kind: {kind} needs {key}, as {example}")
+        if self.values and self.kind != "group":
+            raise ValueError("values belongs to kind: group")
+        if len(set(self.values)) != len(self.values):
+            raise ValueError("a site is listed twice in values")
+        if self.fraction != 0.2 and (self.kind == "time" or self.values):
+            decides = "after" if self.kind == "time" else "values"
+            raise ValueError(f"fraction has no effect: {decides} says what is held out")
+        return self

@@ -5,7 +5,7 @@ entities are drawn with replacement and bring all their rows (cluster bootstrap,
 1997, section 3.8). A resample is a row of weights, so that a metric is computed for many at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -124,8 +124,9 @@ def intervals(
     threshold: float,
     seed: int,
     count: int = 1000,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Interval]:
-    """Return every metric of the task on the full sample, with its 95 % percentile interval.
+    """Return the metrics on the full sample, each with its 95 % percentile interval.
 
     Args:
         task: classification or regression.
@@ -135,6 +136,7 @@ def intervals(
         threshold: probability from which the predicted class is 1.
         seed: the same seed gives the same intervals.
         count: number of resamples.
+        names: which metrics; by default every one of the task.
 
     Raises:
         InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
@@ -146,13 +148,11 @@ def intervals(
     (0.5, True)
     """
     truth, prediction = checked(task, truth, prediction)
+    wanted = names or TASK_METRICS[task]
 
     def every_metric(weights: Matrix) -> Matrix:
         return np.stack(
-            [
-                METRICS[name].function(truth, prediction, weights, threshold)
-                for name in TASK_METRICS[task]
-            ]
+            [METRICS[name].function(truth, prediction, weights, threshold) for name in wanted]
         )
 
     strata, units = _strata(task, truth, entities)
@@ -160,7 +160,7 @@ def intervals(
     resampled = _over_chunks(every_metric, entities, count, seed, strata)
     return {
         name: percentiles(resampled[row], float(values[row]), units=units)
-        for row, name in enumerate(TASK_METRICS[task])
+        for row, name in enumerate(wanted)
     }
 
 

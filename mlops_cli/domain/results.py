@@ -160,6 +160,23 @@ class ViewCoverage:
 
 
 @dataclass(frozen=True)
+class SiteValue:
+    """How well the model does at one site when it is trained on the others alone."""
+
+    site: str
+    rows: int
+    entities: int
+    positives: int | None
+    """Rows with label 1; None for regression."""
+    metric: str
+    value: float | None
+    """With its 95 % interval by entity; None where `problem` says why there is none."""
+    low: float | None
+    high: float | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """What a training run has made."""
 
@@ -172,11 +189,21 @@ class TrainResult:
     """On the holdout, with 95 % intervals by entity."""
     cross_validation: Mapping[str, float]
     """Out of fold on the training entities, mean over the repetitions."""
+    naive: Mapping[str, float] | None
+    """What folds of single rows would have claimed; None where each entity has one row."""
+    sites: tuple[SiteValue, ...]
+    """Each site left out in turn; none where the configuration names no sites."""
     rows: Rows
+    held_out: str
+    """The rule of the holdout, in words."""
     views: tuple[ViewCoverage, ...]
     """For how many labels each feature view had values."""
     left_out: Mapping[str, int]
     """Labels that were not used, by the feature they lacked whose policy is to refuse."""
+    set_aside: int
+    """Labels that were not used as their entities are held out by later rows or at other sites."""
+    warnings: tuple[str, ...]
+    """Columns that may leak the label, or are constant."""
     dataset_digest: str
     model_digest: str
     fairness: tuple[FairnessGap, ...]

@@ -86,7 +86,8 @@ def _judge(
     if champion is not None:
         version = registry.version(config, name, champion)
         old = estimator.load(*registry.files_of(config, version))
-        if problem := comparison.obstacle(old.contract, new.contract, rows.columns):
+        rows = comparison.unseen(rows)
+        if problem := comparison.obstacle(old.contract, new.contract, rows):
             return (problem,)
         old_scores = old.predict(rows)
     judged = gates.judge(

@@ -11,9 +11,10 @@ from mlops_cli.domain.labels import checked_labels, in_order
 from mlops_cli.errors import InputError
 
 
-def model(task="classification"):
+def model(task="classification", **more):
     return ModelConfig.model_validate(
         {
+            **more,
             "task": task,
             "entity": "who",
             "feature_views": {"v": {"source": "v.parquet", "features": {"x": {"type": "float"}}}},
@@ -69,6 +70,23 @@ def test_twelve_rows_are_too_few():
 def test_rows_without_a_label_are_counted(task, bad):
     with pytest.raises(InputError, match="2 of 24 labels are missing or not a number"):
         checked_labels(table([0, 1] * 11 + [bad, bad]), model(task), "labels")
+
+
+def test_words_are_answered_with_what_turns_them_into_classes():
+    with pytest.raises(InputError, match="24 of 24 labels are missing or not a number") as caught:
+        checked_labels(table(["no", "yes"] * 12), model(), "labels")
+    assert "`words` under `imports`" in str(caught.value.hint)
+
+
+def test_an_amount_that_never_changes_cannot_be_learnt():
+    with pytest.raises(InputError, match=r"every sick is 2\.5; there is nothing to learn"):
+        checked_labels(table([2.5] * 24), model("regression"), "labels")
+
+
+def test_amounts_outside_the_output_range_are_counted():
+    bounded = model("regression", output_range=[0, 1])
+    with pytest.raises(InputError, match=r"3 of 24 labels are outside output_range \[0, 1\]"):
+        checked_labels(table([0.5, 1.0, 0.0] * 7 + [40, -1, 1.01]), bounded, "labels")
 
 
 @pytest.mark.parametrize("only", [0, 1])

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_cli.backends import estimator, search
-from mlops_cli.config import Config
+from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import fairness, metrics, resampling, split
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
-from mlops_cli.domain.results import FairnessGap, Interval
+from mlops_cli.domain.results import FairnessGap, Interval, SiteValue
+from mlops_cli.services.training import sites
 from mlops_cli.services.training.dataset import TrainingSet
 
 Say = Callable[[str], None]
@@ -36,6 +37,9 @@ class Measured:
 
     metrics: dict[str, Interval]
     fairness: tuple[FairnessGap, ...]
+    naive: dict[str, float] | None
+    """As `sites.naive`: the claim of folds of single rows."""
+    sites: tuple[SiteValue, ...]
 
 
 def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
@@ -43,7 +47,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     model = config.models[name]
     matrix = encode(data.frame, data.inputs)
     rows, labels = matrix[~data.held], data.labels[~data.held]
-    fixed = {**estimator.objective(model), "seed": config.seed}
+    fixed = _fixed(config, model)
 
     def folds(seed: int) -> estimator.Folds:
         classes = model.task == "classification"
@@ -63,7 +67,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
         return losses[-1]
 
     best = search.minimise(loss, model.search.space, model.search.trials, config.seed)
-    repeats = [score(folds(config.seed + n), best) for n in range(model.search.repeats)]
+    repeats = [score(folds(config.seed + n), best) for n in range(_repeats(model, data))]
     rounds = int(np.median([each.rounds for each in repeats]))
     say(f"{name}: fitting {rounds} trees on {len(rows)} rows")
     booster = estimator.fit(rows, labels, data.inputs, {**fixed, **best}, rounds)
@@ -81,9 +85,21 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     )
 
 
+def _fixed(config: Config, model: ModelConfig) -> dict[str, Any]:
+    """Return what XGBoost is given beside the searched parameters."""
+    return {**estimator.objective(model), "seed": config.seed}
+
+
+def _repeats(model: ModelConfig, data: TrainingSet) -> int:
+    """Return how many draws of folds the final cross-validation averages."""
+    return model.search.repeats or split.repetitions(len(set(data.entities[~data.held])))
+
+
 def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Measured:
     """Evaluate the final model on the entities it has not seen."""
     model = config.models[name]
+    params = {**_fixed(config, model), **fitted.params}
+    rounds = params.pop("rounds")
     truth, scores = data.labels[data.held], fitted.scores[data.held]
     entities, frame = data.entities[data.held], data.frame[data.held]
     return Measured(
@@ -102,12 +118,15 @@ def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Mea
             threshold=model.threshold,
             seed=config.seed,
         ),
+        naive=sites.naive(config, name, data, params, _repeats(model, data)),
+        sites=sites.left_out(config, name, data, params, rounds),
     )
 
 
 def figures(measured: Measured, fitted: Fitted) -> dict[str, float]:
     """Return all figures under the names they have in MLflow, finite ones only."""
     flat = {f"cv_{key}": value for key, value in fitted.cross_validation.items()}
+    flat |= {f"naive_{key}": value for key, value in (measured.naive or {}).items()}
     for key, interval in measured.metrics.items():
         flat |= {key: interval.value, f"{key}_low": interval.low, f"{key}_high": interval.high}
     for gap in measured.fairness:

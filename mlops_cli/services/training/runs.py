@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mlops_cli.backends import registry
 from mlops_cli.config import Config
+from mlops_cli.domain import leaks
 from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.results import Rows, TrainResult
 from mlops_cli.services.training.dataset import build
@@ -44,9 +45,16 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         task=model.task,
         metrics=measured.metrics,
         cross_validation=fitted.cross_validation,
+        naive=measured.naive,
+        sites=measured.sites,
         rows=Rows(int((~data.held).sum()), int(data.held.sum())),
+        held_out=data.rule,
         views=data.views,
         left_out=data.left_out,
+        set_aside=data.set_aside,
+        warnings=leaks.warnings(
+            data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
+        ),
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,

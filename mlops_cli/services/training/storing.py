@@ -9,6 +9,7 @@ import numpy as np
 
 from mlops_cli.backends import environment, estimator, files, plots, registry, tables
 from mlops_cli.config import Config, ModelConfig, recorded
+from mlops_cli.domain.comparison import CROSSING
 from mlops_cli.domain.contract import Contract
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import Fitted, Measured, figures
@@ -16,6 +17,7 @@ from mlops_cli.services.training.fitting import Fitted, Measured, figures
 REFERENCE_ROWS = 20_000
 DATASET_FILE = "dataset.json"
 CONFIG_FILE = "config.json"
+SITES_FILE = "sites.json"
 _CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
 _VERSION, _THREADS = "mlops.version.", "mlops.threads"
 
@@ -47,7 +49,9 @@ def store(
         importance = estimator.importance(fitted.booster, list(model.inputs))
         truth, scores = data.labels[data.held], fitted.scores[data.held]
         plots.write(evidence, model.task, truth, scores, importance)
+        sites = {SITES_FILE: [vars(each) for each in measured.sites]} if measured.sites else {}
         for file, content in (
+            *sites.items(),
             ("search.json", {"losses": fitted.losses, "importance": importance}),
             (DATASET_FILE, data.record()),
             (CONFIG_FILE, recorded(config, name)),
@@ -89,7 +93,9 @@ def _write_rows(
         mlops_prediction=fitted.scores,
         mlops_entity=np.unique(data.entities.astype(str), return_inverse=True)[1],
     )
-    reference = frame[~data.held].drop(columns="mlops_entity")
+    if data.crossing is not None:
+        frame[CROSSING] = data.crossing
+    reference = frame[~data.held].drop(columns=["mlops_entity", CROSSING], errors="ignore")
     if len(reference) > REFERENCE_ROWS:
         reference = reference.sample(REFERENCE_ROWS, random_state=seed)
     files.write_table(folder / estimator.REFERENCE_FILE, reference, model.features)
