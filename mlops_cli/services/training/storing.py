@@ -16,6 +16,7 @@ from mlops_cli.services.training.fitting import Fitted, Measured, figures
 REFERENCE_ROWS = 20_000
 DATASET_FILE = "dataset.json"
 CONFIG_FILE = "config.json"
+SEARCH_FILE = "search.json"
 _CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
 _VERSION, _THREADS = "mlops.version.", "mlops.threads"
 
@@ -48,7 +49,7 @@ def store(
         truth, scores = data.labels[data.held], fitted.scores[data.held]
         plots.write(evidence, model.task, truth, scores, importance)
         for file, content in (
-            ("search.json", {"losses": fitted.losses, "importance": importance}),
+            (SEARCH_FILE, {**fitted.search.record(), "importance": importance}),
             (DATASET_FILE, data.record()),
             (CONFIG_FILE, recorded(config, name)),
         ):
@@ -57,6 +58,8 @@ def store(
         registry.log_files(config, run_id, evidence, "evidence")
         source = registry.store_model(config, run_id, name, folder)
     tags = {"mlops.source": source, **{f"mlops.{key}_digest": d for key, d in digests.items()}}
+    if model.search.nested:
+        registry.log_trials(config, run_id, fitted.search.runs())
     registry.log(config, run_id, fitted.params, figures(measured, fitted), tags)
     tables.append(config, "model.trained", name, None, {"run_id": run_id, **digests})
     return digests
