@@ -100,6 +100,8 @@ def find(config: Config, name: str, problem: Problem, say: Say, kept: Path | Non
     blocks = Blocks.of(problem.entities, problem.folds)
     space = budget.space_for(len(set(problem.entities)))
     done, trials = resuming.read(kept) if kept else {}, list[Trial]()
+    if done:
+        say(f"{name}: going on after {len(done)} trials of a search that was cut short")
 
     def loss(params: search.Params) -> float:
         trial = done.get(len(trials) + 1)
@@ -107,8 +109,8 @@ def find(config: Config, name: str, problem: Problem, say: Say, kept: Path | Non
             trial = _tried(params, problem, blocks, budget, trials)
             if kept:
                 resuming.keep(kept, trial)
+            say(_done(name, problem.metric, budget, [*trials, trial]))
         trials.append(trial)
-        say(_done(name, problem.metric, budget, trials))
         return trial.loss
 
     search.minimise(loss, space, budget.trials, config.seed, lambda: _spent(budget, trials))
