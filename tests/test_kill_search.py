@@ -11,12 +11,15 @@ import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 from running import Mlops, Run, build
 
 from mlops_cli.backends import tables
 from mlops_cli.config import load_config
+from mlops_cli.domain.search.trials import Trial
 from mlops_cli.main import main
+from mlops_cli.services.training import resuming
 
 TRIALS, KILLED_AT = 50, 20
 WORDS = ("train", "heart_disease", "--trials", str(TRIALS), "--json")
@@ -111,3 +114,34 @@ def test_a_search_of_other_data_or_settings_begins_anew(
     assert run.data["model_digest"] == digest
     events = tables.events(load_config(folder / "config.yaml"), "heart_disease")
     assert "model.trained" in {event.action for event in events}
+
+
+def test_a_second_search_of_the_same_model_keeps_nothing_and_ends_well(
+    projects: tuple[Path, Path, str], mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = projects[0]
+    monkeypatch.chdir(folder)
+    config = load_config(folder / "config.yaml")
+    with resuming.keeping(config, "heart_disease", "digest") as kept:
+        assert kept is not None
+        resuming.keep(kept, Trial(1, {"max_depth": 2}, 0.5, np.ones(3), 9, 5, False, 1.0))
+        run = mlops("train", "heart_disease", "--trials", "2", "--json")
+        assert run.code == 0, run.err
+        assert trials_of(folder) == [kept / "00001.json"]
+        (read,) = resuming.read(kept).values()
+        assert (read.number, read.params, read.sums.tolist()) == (1, {"max_depth": 2}, [1, 1, 1])
+    assert trials_of(folder) == []
+
+
+def test_trials_that_nobody_went_on_with_are_removed_after_a_week(
+    projects: tuple[Path, Path, str], mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = projects[0]
+    monkeypatch.chdir(folder)
+    old, new = (folder / ".mlops/search/heart_disease" / name for name in ("old", "new"))
+    for each in (old, new):
+        each.mkdir(parents=True)
+        (each / "00001.json").write_text("{}", encoding="utf-8")
+    os.utime(old, (time.time() - 8 * 86_400,) * 2)
+    assert mlops("train", "heart_disease", "--trials", "2", "--json").code == 0
+    assert (old.exists(), new.exists()) == (False, True)

@@ -76,7 +76,8 @@ def optimism(trials: Sequence[Trial], counts: Vector, seed: int) -> float | None
     the winner on those drawn is judged on the others, and the mean of that is held against the
     lowest loss (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018; the estimate of
     Tibshirani and Tibshirani 2009, from the folds alone, comes out higher). What is taken within
-    one standard error of the winner is less of a winner, and less optimistic.
+    one standard error of the winner is less of a winner, and less optimistic. That each fold stops
+    at its own best number of trees is luck, too, and not in it.
 
     Args:
         trials: all trials; those that were stopped could not win and are left out.

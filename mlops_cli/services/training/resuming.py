@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from mlops_cli.backends import environment, files
 from mlops_cli.config import Config, recorded
 from mlops_cli.domain.search.trials import Trial
+from mlops_cli.errors import UnavailableError
 
 DAYS = 7
 """After these, the trials of a search that nobody went on with are removed."""
@@ -27,6 +30,23 @@ def place(config: Config, name: str, digest: str) -> Path:
         record["model"]["search"].pop(key, None)
     decides = json.dumps([digest, record, environment.packages()], sort_keys=True)
     return Path(config.state) / "search" / name / hashlib.sha256(decides.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def keeping(config: Config, name: str, digest: str) -> Iterator[Path | None]:
+    """Yield where the trials of a search are kept, and remove them when the block ends well.
+
+    While another process searches for the same model, nothing is kept: None.
+    """
+    folder: Path | None = place(config, name, digest)
+    with ExitStack() as held:
+        try:
+            held.enter_context(files.lock(config.state, f"search-{name}", seconds=0))
+        except UnavailableError:
+            folder = None
+        yield folder
+        if folder:
+            _forget(folder)
 
 
 def read(folder: Path) -> dict[int, Trial]:
@@ -48,7 +68,7 @@ def keep(folder: Path, trial: Trial) -> None:
     files.write_text(folder / f"{trial.number:05}.json", json.dumps(fields))
 
 
-def forget(folder: Path) -> None:
+def _forget(folder: Path) -> None:
     """Remove the trials of a search whose model is stored, and what was given up long ago."""
     shutil.rmtree(folder, ignore_errors=True)
     oldest = time.time() - DAYS * 86_400

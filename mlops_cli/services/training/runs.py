@@ -33,12 +33,13 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         "mlops.policy_digest": policy_digest(model),
         **surroundings(config),
     }
-    kept = resuming.place(config, name, data.digests.whole)
-    with registry.run(config, name, tags) as run_id:
+    with (
+        resuming.keeping(config, name, data.digests.whole) as kept,
+        registry.run(config, name, tags) as run_id,
+    ):
         fitted = fit(config, name, data, say, kept)
         measured = measure(config, name, data, fitted)
         digests = store(config, name, run_id, data, fitted, measured)
-    resuming.forget(kept)
     version = register(config, name, run_id) if register else None
     return TrainResult(
         model=name,
