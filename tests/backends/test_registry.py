@@ -248,7 +248,7 @@ def test_damage_is_found_before_anything_is_parsed(
         raise AssertionError("a damaged folder was parsed")
 
     monkeypatch.setattr(models.xgb, "Booster", parsed)
-    monkeypatch.setattr(estimator.Contract, "model_validate_json", parsed)
+    monkeypatch.setattr(models.Contract, "model_validate_json", parsed)
     folder, manifest = folder_of(trained)
     whole = (folder / file).read_bytes()
     try:

@@ -6,8 +6,11 @@ from mlops_cli.domain.metrics import Vector
 from mlops_cli.domain.search.losses import Blocks
 
 STANDARD_ERRORS = 2.0
-"""How far behind a trial must be. In 3,000 races of 30 random trials on three tables nobody who
-would have won was stopped; at 1.5 it was one winner in ten on one of them (benchmarks/racing.py)."""
+"""How far behind a trial must be.
+
+In 3,000 races of 30 random trials on three tables nobody who would have won was stopped; at 1.5 it
+was one winner in ten on one of them (benchmarks/racing.py).
+"""
 FEWEST = 30
 """Blocks under which no standard error is trusted and no trial is stopped."""
 
