@@ -14,8 +14,8 @@ import pandas as pd
 
 from mlops_cli.backends import estimator
 from mlops_cli.config import Config
-from mlops_cli.domain.columns import encode
 from mlops_cli.domain.digest import table_digests
+from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.metrics import evaluate
 from mlops_cli.domain.results import Interval
 from mlops_cli.domain.split import held_out

@@ -1,6 +1,7 @@
 """`mlops train` and `mlops register`."""
 
 import json
+import math
 import re
 from typing import Annotated
 
@@ -8,7 +9,13 @@ import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, number, table
-from mlops_cli.domain.results import Reproduction, SiteValue, TrainResult, ViewCoverage
+from mlops_cli.domain.results import (
+    Reproduction,
+    SearchSummary,
+    SiteValue,
+    TrainResult,
+    ViewCoverage,
+)
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -27,6 +34,14 @@ def train(
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Stop at the run; make no version.")
     ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Parameter sets to try. Default: search.trials."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time to try them, for each model. Default: search.minutes."),
+    ] = None,
     reproduce: Annotated[
         str | None,
         typer.Option(
@@ -35,22 +50,32 @@ def train(
         ),
     ] = None,
 ) -> Answer:
-    """Train models, measure them on unseen entities and register them as challengers."""
+    """Train models, measure them on unseen entities and register them as challengers.
+
+    The search ends with whichever comes first, its trials or its minutes. One that was killed goes
+    on where it was when the same command is run again.
+    """
+    budget = {"trials": trials, "minutes": minutes}
+    asked = {key: value for key, value in budget.items() if value is not None}
     if reproduce is not None:
-        return _reproduce(session, models or [], reproduce, every or no_register)
+        return _reproduce(session, models or [], reproduce, bool(every or no_register or asked))
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"--minutes is {minutes:g}", "give it more than 0, as --minutes 2.5")
     if bool(models) == every:
         raise InputError(
             "name the models to train, or else --all", "as `mlops train heart_disease`"
         )
     names = session.models(models)
+    from mlops_cli.commands.progress import progress
+    from mlops_cli.config import budgeted
     from mlops_cli.services import registration, training
 
     register = None if no_register else registration.register
-    results, failures = for_each(
-        names,
-        lambda name: training.train(session.config, name, session.say, register),
-        session,
-    )
+    config = budgeted(session.config, names, **asked)
+    with progress(session) as say:
+        results, failures = for_each(
+            names, lambda name: training.train(config, name, say, register), session
+        )
     trained = [each for each in results if isinstance(each, TrainResult)]
     for each in trained:
         for text in each.warnings:
@@ -65,13 +90,15 @@ def train(
 def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> Answer:
     if len(models) != 1 or more:
         raise InputError(
-            "--reproduce takes one model and neither --all nor --no-register: it stores nothing",
+            "--reproduce takes one model and no --all, --no-register, --trials or --minutes",
             "as `mlops train heart_disease --reproduce RUN_ID`",
         )
     (name,) = session.models(models)
+    from mlops_cli.commands.progress import progress
     from mlops_cli.services import training
 
-    result = training.reproduce(session.config, name, run_id, session.say)
+    with progress(session) as say:
+        result = training.reproduce(session.config, name, run_id, say)
     if result.unknown:
         session.warn(f"not compared, as run {run_id} does not say: {', '.join(result.unknown)}")
     return Answer(
@@ -133,7 +160,26 @@ def _view(result: TrainResult) -> list[object]:
         gone.append(
             f"{result.set_aside} more labels are of held out entities and were not trained on"
         )
-    return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+    return [
+        *views,
+        *gone,
+        _searched(result.search),
+        f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s",
+    ]
+
+
+def _searched(search: SearchSummary) -> str:
+    """Tell what the search has come to, and how much of it is luck."""
+    count = search.fits + search.fits_saved
+    said = f"{search.loss_name} of the best of {search.trials} trials {search.lowest_loss:.4f}"
+    if search.optimism is not None:
+        said += f", about {search.optimism:.4f} higher on new entities"
+    if search.chosen != search.lowest:
+        said += f"; a simpler one with {search.chosen_loss:.4f} was taken"
+    said += f"; {search.fits} of {count} fits"
+    if search.ended_by == "time":
+        said += "; its minutes were over, so that another machine may find another model"
+    return said
 
 
 def _at(site: SiteValue) -> tuple[object, ...]:

@@ -33,22 +33,55 @@ class DimensionConfig(Section):
         return self
 
 
-def _default_space() -> dict[Parameter, DimensionConfig]:
-    """Shallow and slow: XGBoost's own defaults lose 0.03 AUC at a few hundred rows."""
+def _space(
+    depth: tuple[int, int],
+    rate: tuple[float, float],
+    weight: tuple[float, float],
+    regularisation: tuple[float, float],
+) -> dict[Parameter, DimensionConfig]:
+    """Return a space: depth, learning rate, min_child_weight and reg_lambda by size, the rest."""
     return {
-        "max_depth": DimensionConfig(low=2, high=6, scale="int"),
-        "learning_rate": DimensionConfig(low=0.02, high=0.2, scale="log"),
-        "min_child_weight": DimensionConfig(low=1.0, high=30.0, scale="log"),
+        "max_depth": DimensionConfig(low=depth[0], high=depth[1], scale="int"),
+        "learning_rate": DimensionConfig(low=rate[0], high=rate[1], scale="log"),
+        "min_child_weight": DimensionConfig(low=weight[0], high=weight[1], scale="log"),
         "subsample": DimensionConfig(low=0.5, high=0.95),
         "colsample_bytree": DimensionConfig(low=0.4, high=0.95),
-        "reg_lambda": DimensionConfig(low=0.1, high=30.0, scale="log"),
+        "reg_lambda": DimensionConfig(low=regularisation[0], high=regularisation[1], scale="log"),
     }
+
+
+SPACES: dict[int, dict[Parameter, DimensionConfig]] = {
+    0: _space((1, 3), (0.02, 0.1), (1.0, 20.0), (1.0, 100.0)),
+    1_000: _space((2, 6), (0.02, 0.2), (1.0, 30.0), (0.1, 30.0)),
+    20_000: _space((3, 10), (0.04, 0.3), (1.0, 100.0), (0.1, 30.0)),
+}
+"""What is searched where config.yaml names no space, by the least number of training entities.
+
+| training entities | max_depth | learning_rate | min_child_weight | reg_lambda |
+|---|---|---|---|---|
+| under 1,000 | 1-3 | 0.02-0.1 | 1-20 | 1-100 |
+| under 20,000 | 2-6 | 0.02-0.2 | 1-30 | 0.1-30 |
+| more | 3-10 | 0.04-0.3 | 1-100 | 0.1-30 |
+
+subsample is 0.5-0.95 and colsample_bytree 0.4-0.95 at any size. Few rows want shallow and slow
+trees: XGBoost's own defaults lose 0.03 AUC at a few hundred.
+"""
 
 
 class SearchConfig(Section):
     """How Hyperopt looks for the parameters."""
 
     trials: Integer = Field(20, ge=1, le=10_000, description="parameter sets to try")
+    minutes: Number | None = Field(
+        None,
+        gt=0,
+        description="time for them; then it is enough, and the result depends on the machine",
+    )
+    racing: bool = Field(
+        True,
+        description="stop a trial that is two standard errors behind the best after two folds",
+    )
+    nested: bool = Field(True, description="each trial as a nested run in MLflow")
     folds: Integer = Field(
         5, ge=2, le=20, description="folds of the cross-validation; an entity is never in two"
     )
@@ -63,11 +96,21 @@ class SearchConfig(Section):
     patience: Integer = Field(
         30, ge=1, description="early stopping: rounds without improvement of the validation loss"
     )
-    space: dict[Parameter, DimensionConfig] = Field(
-        default_factory=_default_space,
+    space: dict[Parameter, DimensionConfig] | None = Field(
+        None,
         min_length=1,
-        description="XGBoost parameters and their intervals",
+        description="XGBoost parameters and their intervals; default: by the number of training "
+        "entities, shallow and slow under 1,000, deeper from 20,000",
     )
+
+    def space_for(self, entities: int) -> dict[Parameter, DimensionConfig]:
+        """Return the configured space, or else the one for so many training entities.
+
+        >>> SearchConfig().space_for(300)["max_depth"].high
+        3.0
+        """
+        fitting = max(least for least in SPACES if least <= entities)
+        return self.space or SPACES[fitting]
 
 
 class HoldoutConfig(Section):

@@ -177,6 +177,30 @@ class SiteValue:
 
 
 @dataclass(frozen=True)
+class SearchSummary:
+    """How the parameters of a model were found."""
+
+    trials: int
+    """Sets of parameters that were tried."""
+    ended_by: str
+    """trials or time: after time, how many there were depends on the machine."""
+    fits: int
+    """Models that were fitted for them, one for each fold."""
+    fits_saved: int
+    """Those that were not, as their trial could not win any more."""
+    loss_name: str
+    lowest: int
+    """Number of the trial with the lowest loss."""
+    lowest_loss: float
+    chosen: int
+    """Number of the trial that was taken: the simplest within a standard error of the lowest."""
+    chosen_loss: float
+    optimism: float | None
+    """How much of the lowest loss is the luck of the best of many: new entities have a loss higher
+    by this. None with one trial."""
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """What a training run has made."""
 
@@ -208,6 +232,9 @@ class TrainResult:
     model_digest: str
     fairness: tuple[FairnessGap, ...]
     params: Mapping[str, Any]
+    search: SearchSummary
+    optimism: float | None
+    """Of the lowest loss among the trials, in units of the loss; see `SearchSummary`."""
     evals: int
     seconds: float
 

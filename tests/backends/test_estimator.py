@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from mlops_cli.backends import environment, estimator, registry, search
+from mlops_cli.backends.estimator import models
+from mlops_cli.backends.estimator.models import threads_of
 from mlops_cli.config import ModelConfig
 from mlops_cli.config.training import DimensionConfig
 from mlops_cli.domain.contract import Contract
@@ -89,7 +91,7 @@ def test_another_process_predicts_the_same_bits(tmp_path: Path) -> None:
     model, fresh = model_of(), rows(50, seed=1)
     stored = saved(tmp_path / "model", model, fitted(model, rows(300)))
     fresh.to_parquet(tmp_path / "rows.parquet")
-    manifest = estimator._sha256(tmp_path / "model/manifest.json")
+    manifest = models._sha256(tmp_path / "model/manifest.json")
     code = (
         "import sys, pandas as pd; from pathlib import Path;"
         "from mlops_cli.backends import estimator;"
@@ -235,6 +237,76 @@ def test_a_parameter_that_xgboost_does_not_take() -> None:
         )
 
 
+def test_the_folds_are_those_of_xgboost_itself() -> None:
+    """Bins built once and a look every ten rounds change no tree and no prediction."""
+    model, frame = model_of(), rows(300)
+    matrix, labels, held = encode(frame, model.inputs), labels_of(frame), np.arange(300) % 3 == 1
+    params = {**estimator.objective(model), **PARAMS, "subsample": 0.7}
+    parts = estimator.Folds(matrix, labels, np.arange(300) % 3, model.inputs)
+    (found,) = parts.fit(params, 60, 20, [1])
+    booster = estimator.fit(matrix[~held], labels[~held], model.inputs, params, found.rounds)
+    plain = estimator.predict(booster, matrix[held], model.inputs)
+    assert (found.held == held).all()
+    assert found.predicted.tobytes() == plain.tobytes()
+    seen = labels[held] * np.log(plain) + (1 - labels[held]) * np.log1p(-plain)
+    assert found.loss == pytest.approx(-seen.mean(), rel=1e-5)
+
+
+def test_a_category_that_only_the_judged_rows_have_is_not_taken_for_another() -> None:
+    model, frame = model_of(), rows(300)
+    folds = (frame["ward"] == "cardiology").to_numpy(np.int64)
+    matrix, labels = encode(frame, model.inputs), labels_of(frame)
+    params = {**estimator.objective(model), **PARAMS}
+    (found,) = estimator.Folds(matrix, labels, folds, model.inputs).fit(params, 20, 20, [1])
+    known = folds == 0
+    booster = estimator.fit(matrix[known], labels[known], model.inputs, params, found.rounds)
+    plain = estimator.predict(booster, matrix[~known], model.inputs)
+    assert found.predicted.tobytes() == plain.tobytes()
+
+
+def test_another_number_of_bins_is_another_model_and_back_again_the_same() -> None:
+    model, frame = model_of(), rows(300)
+    parts = estimator.Folds(
+        encode(frame, model.inputs), labels_of(frame), np.arange(300) % 3, model.inputs
+    )
+    params = {**estimator.objective(model), **PARAMS}
+    losses = [parts.score({**params, "max_bin": bins}, 20, 20).loss for bins in (256, 3, 256)]
+    assert losses[0] == losses[2] != losses[1]
+    assert parts.score(params, 20, 20).loss == losses[0]
+
+
+@pytest.mark.parametrize("cores", [1, 2, 16])
+def test_the_number_of_cores_changes_no_prediction(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    alone = scored(np.arange(300) % 3)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    again = scored(np.arange(300) % 3)
+    assert again.out_of_fold.tobytes() == alone.out_of_fold.tobytes()
+    assert (again.loss, again.rounds) == (alone.loss, alone.rounds)
+
+
+@pytest.mark.parametrize(
+    ("rows_", "columns", "expected"),
+    [(12_000, 13, 1), (400_000, 9, 1), (400_000, 10, 2), (4_000_000, 10, 4)],
+)
+def test_threads_of_a_fit_go_by_the_size_of_the_table(
+    rows_: int, columns: int, expected: int
+) -> None:
+    matrix = np.broadcast_to(np.float32(0), (rows_, columns))
+    assert threads_of(matrix) == expected
+
+
+def test_a_look_at_the_last_round_is_never_missed() -> None:
+    model, frame = model_of(), rows(300)
+    parts = estimator.Folds(
+        encode(frame, model.inputs), labels_of(frame), np.arange(300) % 3, model.inputs
+    )
+    params = {**estimator.objective(model), **PARAMS, "learning_rate": 0.01}
+    assert [each.rounds for each in parts.fit(params, 7, 30, range(3))] == [7, 7, 7]
+    assert [each.rounds for each in parts.fit(params, 13, 30, range(3))] == [13, 13, 13]
+
+
 SPACE = {
     "depth": DimensionConfig(low=2, high=6, scale="int"),
     "rate": DimensionConfig(low=0.01, high=1, scale="log"),
@@ -269,3 +341,21 @@ def test_the_same_seed_searches_the_same_points() -> None:
 def test_dimensions_of_one_value_are_that_value() -> None:
     space = {"depth": DimensionConfig(low=3, high=3, scale="int")}
     assert search.minimise(lambda point: point["depth"], space, 3, 7) == {"depth": 3}
+
+
+def test_a_longer_search_begins_with_the_trials_of_a_shorter_one() -> None:
+    def points(trials: int) -> list[search.Params]:
+        seen: list[search.Params] = []
+        search.minimise(lambda point: seen.append(point) or point["rate"], SPACE, trials, 7)  # type: ignore[func-returns-value]
+        return seen
+
+    assert points(40)[:25] == points(25)
+
+
+def test_a_search_ends_when_it_is_enough() -> None:
+    seen: list[search.Params] = []
+    search.minimise(
+        lambda point: seen.append(point) or 0.0,  # type: ignore[func-returns-value]
+        SPACE, 20, 7, lambda: len(seen) == 3,
+    )  # fmt: skip
+    assert len(seen) == 3

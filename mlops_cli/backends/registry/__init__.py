@@ -25,6 +25,7 @@ from mlops_cli.backends.registry.stored import (
     store_model,
     write_model,
 )
+from mlops_cli.backends.registry.trials import TrialRun, log_trials
 from mlops_cli.backends.registry.versions import (
     CHALLENGER,
     CHAMPION,
@@ -44,6 +45,7 @@ from mlops_cli.backends.registry.versions import (
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "TrialRun",
     "Version",
     "aliases",
     "by_alias",
@@ -55,6 +57,7 @@ __all__ = [
     "log",
     "log_dataset",
     "log_files",
+    "log_trials",
     "run",
     "run_metrics",
     "run_params",

@@ -1,13 +1,14 @@
 """The model of a training set: searched, fitted and measured on who was held out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_cli.backends import estimator, search
+from mlops_cli.backends import estimator
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import fairness, metrics, resampling, split
 from mlops_cli.domain.encoding import encode
@@ -15,8 +16,7 @@ from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import FairnessGap, Interval, SiteValue
 from mlops_cli.services.training import sites
 from mlops_cli.services.training.dataset import TrainingSet
-
-Say = Callable[[str], None]
+from mlops_cli.services.training.searching import Found, Problem, Say, find
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Fitted:
 
     booster: Any
     params: dict[str, Any]
-    losses: tuple[float, ...]
+    search: Found
     cross_validation: dict[str, float]
     scores: NDArray[np.float64]
     """Predictions for rows the model has not seen: out of fold where it was trained on them."""
@@ -42,32 +42,42 @@ class Measured:
     sites: tuple[SiteValue, ...]
 
 
-def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
-    """Search the parameters by grouped cross-validation and fit all training rows with the best."""
+def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | None = None) -> Fitted:
+    """Search the parameters by grouped cross-validation and fit all training rows with the best.
+
+    Args:
+        config: the whole configuration.
+        name: the model.
+        data: the training set.
+        say: is told how far we are.
+        kept: folder of the finished trials of a search that may be killed; None keeps none.
+    """
     model = config.models[name]
     matrix = encode(data.frame, data.inputs)
     rows, labels = matrix[~data.held], data.labels[~data.held]
     fixed = _fixed(config, model)
 
-    def folds(seed: int) -> estimator.Folds:
+    def folds(seed: int) -> NDArray[np.int64]:
         classes = model.task == "classification"
-        numbers = split.grouped_folds(
+        return split.grouped_folds(
             data.entities[~data.held], labels, model.search.folds, seed, stratify=classes
         )
+
+    def binned(numbers: NDArray[np.int64]) -> estimator.Folds:
         return estimator.Folds(rows, labels, numbers, data.inputs)
 
     def score(parts: estimator.Folds, params: Mapping[str, Any]) -> estimator.FoldScores:
         return parts.score({**fixed, **params}, model.search.max_rounds, model.search.patience)
 
-    shared, losses = folds(config.seed), []
-
-    def loss(params: Mapping[str, Any]) -> float:
-        losses.append(score(shared, params).loss)
-        say(f"{name}: trial {len(losses)}/{model.search.trials}, best {min(losses):.4f}")
-        return losses[-1]
-
-    best = search.minimise(loss, model.search.space, model.search.trials, config.seed)
-    repeats = [score(folds(config.seed + n), best) for n in range(_repeats(model, data))]
+    numbers = folds(config.seed)
+    shared = binned(numbers)
+    problem = Problem(shared, numbers, data.entities[~data.held], labels, fixed)
+    found = find(config, name, problem, say, kept)
+    best = dict(found.chosen.params)
+    repeats = [
+        score(binned(folds(config.seed + n)) if n else shared, best)
+        for n in range(_repeats(model, data))
+    ]
     rounds = int(np.median([each.rounds for each in repeats]))
     say(f"{name}: fitting {rounds} trees on {len(rows)} rows")
     booster = estimator.fit(rows, labels, data.inputs, {**fixed, **best}, rounds)
@@ -79,7 +89,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     return Fitted(
         booster=booster,
         params={**best, "rounds": rounds},
-        losses=tuple(losses),
+        search=found,
         cross_validation={key: float(np.mean([s[key] for s in scored])) for key in scored[0]},
         scores=scores,
     )

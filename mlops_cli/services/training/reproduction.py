@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.backends import registry, tables
-from mlops_cli.config import Config, recorded, restored
+from mlops_cli.config import Config, budgeted, recorded, restored
 from mlops_cli.domain.reproduction import configurations, differing, training_sets
 from mlops_cli.domain.results import Difference, Reproduction, ThenAndNow
 from mlops_cli.errors import InputError, IntegrityError, NotFoundError
 from mlops_cli.services.training.dataset import TrainingSet, build, source_files
-from mlops_cli.services.training.fitting import Say, figures, fit, measure
+from mlops_cli.services.training.fitting import figures, fit, measure
+from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import (
     CONFIG_FILE,
     DATASET_FILE,
+    SEARCH_FILE,
     by_kind,
     surroundings,
     write_model,
@@ -32,6 +34,9 @@ class _Record:
     """As `recorded`, None where the run was made before there was one."""
     surroundings: dict[str, dict[str, str]]
     model_digest: str
+    trials: int | None
+    """How many sets of parameters were tried, where it says so: after a time budget, fewer than
+    were asked for."""
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -57,6 +62,8 @@ def reproduce(config: Config, name: str, run_id: str, say: Say) -> Reproduction:
     """
     then = _read(config, name, run_id)
     own = config if then.config is None else restored(config, name, then.config)
+    if then.trials is not None:
+        own = budgeted(own, [name], trials=then.trials, minutes=None)
     say(f"{name}: joining features to labels")
     data, found = _rebuilt(own, name, then)
     if then.config is not None:
@@ -100,6 +107,7 @@ def _read(config: Config, name: str, run_id: str) -> _Record:
         config=_evidence(config, run_id, CONFIG_FILE),
         surroundings=by_kind(tags),
         model_digest=tags["mlops.model_digest"],
+        trials=(_evidence(config, run_id, SEARCH_FILE) or {}).get("trials"),
     )
 
 

@@ -8,8 +8,10 @@ from mlops_cli.config import Config
 from mlops_cli.domain import leaks
 from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.results import Rows, TrainResult
+from mlops_cli.services.training import resuming
 from mlops_cli.services.training.dataset import build
-from mlops_cli.services.training.fitting import Say, fit, measure
+from mlops_cli.services.training.fitting import fit, measure
+from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import store, surroundings
 
 Register = Callable[[Config, str, str], int]
@@ -32,8 +34,11 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         "mlops.policy_digest": policy_digest(model),
         **surroundings(config),
     }
-    with registry.run(config, name, tags) as run_id:
-        fitted = fit(config, name, data, say)
+    with (
+        resuming.keeping(config, name, data.digests.whole) as kept,
+        registry.run(config, name, tags) as run_id,
+    ):
+        fitted = fit(config, name, data, say, kept)
         measured = measure(config, name, data, fitted)
         digests = store(config, name, run_id, data, fitted, measured)
     version = register(config, name, run_id) if register else None
@@ -59,6 +64,8 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         model_digest=digests["model"],
         fairness=measured.fairness,
         params=fitted.params,
-        evals=model.search.trials,
+        search=fitted.search.summary,
+        optimism=fitted.search.summary.optimism,
+        evals=fitted.search.summary.trials,
         seconds=round(time.monotonic() - started, 1),
     )

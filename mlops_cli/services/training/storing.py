@@ -18,6 +18,7 @@ REFERENCE_ROWS = 20_000
 DATASET_FILE = "dataset.json"
 CONFIG_FILE = "config.json"
 SITES_FILE = "sites.json"
+SEARCH_FILE = "search.json"
 _CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
 _VERSION, _THREADS = "mlops.version.", "mlops.threads"
 
@@ -49,18 +50,21 @@ def store(
         importance = estimator.importance(fitted.booster, list(model.inputs))
         truth, scores = data.labels[data.held], fitted.scores[data.held]
         plots.write(evidence, model.task, truth, scores, importance)
-        sites = {SITES_FILE: [vars(each) for each in measured.sites]} if measured.sites else {}
-        for file, content in (
-            *sites.items(),
-            ("search.json", {"losses": fitted.losses, "importance": importance}),
-            (DATASET_FILE, data.record()),
-            (CONFIG_FILE, recorded(config, name)),
-        ):
+        kept: dict[str, object] = {
+            SEARCH_FILE: {**fitted.search.record(), "importance": importance},
+            DATASET_FILE: data.record(),
+            CONFIG_FILE: recorded(config, name),
+        }
+        if measured.sites:
+            kept[SITES_FILE] = [vars(each) for each in measured.sites]
+        for file, content in kept.items():
             files.write_text(evidence / file, json.dumps(content, indent=1))
         registry.log_dataset(config, run_id, name, data.digests.whole, model.labels.source)
         registry.log_files(config, run_id, evidence, "evidence")
         source = registry.store_model(config, run_id, name, folder)
     tags = {"mlops.source": source, **{f"mlops.{key}_digest": d for key, d in digests.items()}}
+    if model.search.nested:
+        registry.log_trials(config, run_id, fitted.search.runs())
     registry.log(config, run_id, fitted.params, figures(measured, fitted), tags)
     tables.append(config, "model.trained", name, None, {"run_id": run_id, **digests})
     return digests

@@ -1,10 +1,9 @@
-"""XGBoost: fitting, folds, predictions and their exact explanations."""
+"""The final model: fitting, predictions, their exact explanations, and its files."""
 
 import hashlib
 import json
-import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,23 +28,7 @@ CONTRACT_FILE = "contract.json"
 MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.parquet"
 HOLDOUT_FILE = "holdout.parquet"
-
-
-@dataclass(frozen=True)
-class FoldScores:
-    """What cross-validation says about one set of parameters."""
-
-    loss: float
-    """Mean validation loss over the folds: log loss, or root mean squared error."""
-    rounds: int
-    """Median of the best numbers of trees."""
-    out_of_fold: Vector
-    """Prediction for each row by the model that did not see it."""
-
-
-def threads() -> int:
-    """Return how many folds are fitted side by side, each on one thread."""
-    return os.cpu_count() or 1
+CELLS = (4_000_000, 40_000_000)
 
 
 def objective(model: ModelConfig) -> dict[str, str]:
@@ -66,68 +49,30 @@ def table(
     matrix: Matrix, features: Mapping[str, FeatureConfig], labels: Vector | None = None
 ) -> xgb.DMatrix:
     """Return XGBoost's form of an encoded matrix; categories are native categories."""
-    kinds = ["c" if spec.type == "category" else "q" for spec in features.values()]
-    return xgb.DMatrix(
-        matrix,
-        labels,
-        feature_names=list(features),
-        feature_types=kinds,
-        enable_categorical=True,
-        nthread=1,
-    )
+    return xgb.DMatrix(matrix, labels, **described(features))
 
 
-class Folds:
-    """The cross-validation folds of one training set, built once and shared by all trials."""
+def described(features: Mapping[str, FeatureConfig]) -> dict[str, Any]:
+    """Return what XGBoost has to know of the columns of a matrix."""
+    return {
+        "feature_names": list(features),
+        "feature_types": ["c" if spec.type == "category" else "q" for spec in features.values()],
+        "enable_categorical": True,
+        "nthread": 1,
+    }
 
-    def __init__(
-        self,
-        matrix: Matrix,
-        labels: Vector,
-        folds: NDArray[np.int64],
-        features: Mapping[str, FeatureConfig],
-    ) -> None:
-        """Split by fold number, shape (rows,), and bin each part once."""
-        self._labels = labels
-        self._parts: list[tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix]] = []
-        for number in np.unique(folds):
-            held = folds == number
-            train = table(matrix[~held], features, labels[~held])
-            self._parts.append((held, train, table(matrix[held], features, labels[held])))
 
-    def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
-        """Fit every fold with early stopping, side by side with one thread each.
+def threads_of(matrix: Matrix) -> int:
+    """Return how many threads fit a matrix: by its cells alone, never by the machine.
 
-        At the size of these tables more threads for each fit cost more than they bring.
-        """
+    Below four million cells the threads of one fit wait for each other longer than they work, and
+    the folds fill the cores. XGBoost adds up gradients in the order of its threads, so that their
+    number has to be the same on every machine.
 
-        def fit(
-            part: tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix],
-        ) -> tuple[float, int, Vector]:
-            _, train, valid = part
-            with _accepted():
-                booster = xgb.train(
-                    {**params, "nthread": 1},
-                    train,
-                    max_rounds,
-                    evals=[(valid, "valid")],
-                    early_stopping_rounds=patience,
-                    verbose_eval=False,
-                )
-            best = booster.best_iteration + 1
-            predicted = booster.predict(valid, iteration_range=(0, best))
-            return float(booster.best_score), best, predicted
-
-        with ThreadPoolExecutor(threads()) as pool:
-            fits = list(pool.map(fit, self._parts))
-        out_of_fold = np.empty(len(self._labels))
-        for (held, _, _), (_, _, predicted) in zip(self._parts, fits, strict=True):
-            out_of_fold[held] = predicted
-        return FoldScores(
-            loss=float(np.mean([loss for loss, _, _ in fits])),
-            rounds=int(np.median([rounds for _, rounds, _ in fits])),
-            out_of_fold=out_of_fold,
-        )
+    Returns:
+        1 below 4 million cells (rows x features), 2 below 40 million, else 4.
+    """
+    return (1, 2, 4)[bisect_right(CELLS, matrix.size)]
 
 
 def fit(
@@ -137,13 +82,15 @@ def fit(
     params: Mapping[str, Any],
     rounds: int,
 ) -> xgb.Booster:
-    """Fit the final model. One thread: the same bytes whatever the number of cores."""
-    with _accepted():
-        return xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+    """Fit the final model, on threads by the size of the table: the same bytes on any machine."""
+    with accepted():
+        return xgb.train(
+            {**params, "nthread": threads_of(matrix)}, table(matrix, features, labels), rounds
+        )
 
 
 @contextmanager
-def _accepted() -> Iterator[None]:
+def accepted() -> Iterator[None]:
     """Say in one line which parameter XGBoost does not take."""
     try:
         yield

@@ -1,0 +1,38 @@
+"""XGBoost: folds, the final model and its predictions."""
+
+from mlops_cli.backends.estimator.folds import FoldFit, Folds, FoldScores, threads
+from mlops_cli.backends.estimator.models import (
+    CONTRACT_FILE,
+    HOLDOUT_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    StoredModel,
+    fit,
+    importance,
+    load,
+    objective,
+    predict,
+    seal,
+    table,
+)
+
+__all__ = [
+    "CONTRACT_FILE",
+    "HOLDOUT_FILE",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "REFERENCE_FILE",
+    "FoldFit",
+    "FoldScores",
+    "Folds",
+    "StoredModel",
+    "fit",
+    "importance",
+    "load",
+    "objective",
+    "predict",
+    "seal",
+    "table",
+    "threads",
+]
