@@ -1,5 +1,6 @@
 """XGBoost: fitting, folds, predictions and their exact explanations."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from mlops_cli.config import FeatureConfig, ModelConfig
+from mlops_cli.domain import boosting
 from mlops_cli.domain.columns import encode, typed
 from mlops_cli.domain.contract import Contract
 from mlops_cli.errors import InputError, IntegrityError, first_line
@@ -54,11 +57,44 @@ def objective(model: ModelConfig) -> dict[str, str]:
     """
     if model.task == "classification":
         return {"objective": "binary:logistic", "eval_metric": "logloss"}
+    if model.output == "count":
+        return {"objective": "count:poisson", "eval_metric": "poisson-nloglik"}
     bounded = model.output_range is not None
     return {
         "objective": "reg:logistic" if bounded else "reg:squarederror",
         "eval_metric": "rmse",
     }
+
+
+def settings(model: ModelConfig, labels: Vector) -> dict[str, Any]:
+    """Return all that XGBoost is told and that is not searched, for these training labels."""
+    place, _ = device(model)
+    return {
+        **objective(model),
+        **boosting.monotone(model.inputs),
+        **boosting.class_weight(model.class_weight, labels),
+        **({} if place == "cpu" else {"device": place}),
+    }
+
+
+def device(model: ModelConfig) -> tuple[str, str | None]:
+    """Return where the trees of a model are grown, and in a word why not where it was asked."""
+    if model.device == "cpu":
+        return "cpu", None
+    return boosting.device(model.device, bool(xgb.build_info()["USE_CUDA"]), _cuda_devices() > 0)
+
+
+@cache
+def _cuda_devices() -> int:
+    """Count the devices that the driver of this machine shows to this process."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value
 
 
 def table(
@@ -138,7 +174,10 @@ def fit(
 ) -> xgb.Booster:
     """Fit the final model. One thread: the same bytes whatever the number of cores."""
     with _accepted():
-        return xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+        booster = xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+    if "device" in params:
+        booster.set_param({"device": "cpu"})  # where it will predict, here as in service
+    return booster
 
 
 @contextmanager
@@ -163,7 +202,17 @@ class StoredModel:
         """Return probabilities (classification) or values (regression), shape (rows,)."""
         if frame.empty:
             raise InputError("there is no row to predict")
-        return predict(self.booster, encode(frame, self.contract.inputs), self.contract.inputs)
+        inputs, calibration = self.contract.inputs, self.contract.calibration
+        scores = predict(self.booster, encode(frame, inputs), inputs)
+        return scores if calibration is None else calibration.apply(scores)
+
+    @property
+    def scale(self) -> str:
+        """What base and contributions sum to: log odds, log (of a count) or value."""
+        learner = json.loads(self.booster.save_config())["learner"]
+        name = learner["learner_train_param"]["objective"]
+        known = {"binary:logistic": "log odds", "reg:logistic": "log odds", "count:poisson": "log"}
+        return known.get(name, "value")
 
     def rows(self, file: str) -> pd.DataFrame:
         """Read the rows kept with the model: REFERENCE_FILE (training) or HOLDOUT_FILE."""
@@ -174,8 +223,8 @@ class StoredModel:
     def contributions(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], Vector]:
         """Return exact TreeSHAP values, shape (rows, inputs), and the base value of each row.
 
-        Base plus contributions is the margin: log odds where the output is a probability, else
-        the value. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
+        Base plus contributions is the margin, on the scale of `scale`; a calibration comes after it
+        and is not in it. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
         """
         matrix = table(encode(frame, self.contract.inputs), self.contract.inputs)
         values = np.asarray(self.booster.predict(matrix, pred_contribs=True), np.float64)
@@ -191,8 +240,9 @@ def seal(folder: Path, contract: Contract) -> dict[str, str]:
     """Write the contract and the manifest of a model folder.
 
     Returns:
-        `manifest`: sha256 of the manifest, which holds the sha256 of every other file, and
-        `model`: sha256 of the trees alone, the same for the same data, parameters and pins.
+        `manifest`: sha256 of the manifest, which holds the sha256 of every other file;
+        `model`: sha256 of the trees alone, the same for the same data, parameters and pins; and
+        `decision`: digest of what makes their scores an answer, the calibration and the threshold.
     """
     (folder / CONTRACT_FILE).write_text(contract.model_dump_json(indent=1), encoding="utf-8")
     digests = {
@@ -202,7 +252,11 @@ def seal(folder: Path, contract: Contract) -> dict[str, str]:
     }
     manifest = folder / MANIFEST_FILE
     manifest.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
-    return {"manifest": _sha256(manifest), "model": digests[MODEL_FILE]}
+    return {
+        "manifest": _sha256(manifest),
+        "model": digests[MODEL_FILE],
+        "decision": contract.decision_digest,
+    }
 
 
 def load(folder: Path, manifest_digest: str) -> StoredModel:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mlops_cli.commands.decisions import decisions
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, table
 from mlops_cli.domain.results import Reproduction, TrainResult, ViewCoverage
@@ -52,6 +53,9 @@ def train(
         session,
     )
     trained = [each for each in results if isinstance(each, TrainResult)]
+    for each in trained:
+        for doubt in each.warnings:
+            session.warn(f"{each.model}: {doubt}")
     return Answer(
         {"results": results} if every or len(names) > 1 else vars(results[0]),
         lambda: [_view(each) for each in trained],
@@ -122,7 +126,12 @@ def _view(result: TrainResult) -> list[object]:
         f"{name}: missing for {count} labels, which were left out (missing: refuse)"
         for name, count in result.left_out.items()
     ]
-    return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+    return [
+        *views,
+        *decisions(result),
+        *gone,
+        f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s",
+    ]
 
 
 def _absent(view: ViewCoverage) -> str:

@@ -10,6 +10,7 @@ from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Nu
 
 FeatureType = Literal["int", "float", "bool", "category"]
 MissingPolicy = Literal["use", "impute", "refuse"]
+Direction = Literal["increasing", "decreasing"]
 
 
 class FeatureConfig(Section):
@@ -40,6 +41,11 @@ class FeatureConfig(Section):
         description="what takes the place of a missing value under `missing: impute`; default: the "
         "median, or the most frequent word, of the training rows",
     )
+    monotone: Direction | None = Field(
+        None,
+        description="increasing: the prediction never falls as the number rises, all else being "
+        "equal; decreasing: it never rises",
+    )
     expression: str | None = Field(
         None, description="under `derived`: computed from the other features, as weight / height**2"
     )
@@ -54,6 +60,8 @@ class FeatureConfig(Section):
             self.type in {"category", "bool"} or self.range[0] > self.range[1]
         ):
             raise ValueError("range is [lowest, highest] and belongs to type int or float")
+        if self.monotone is not None and (self.type in {"category", "bool"} or not self.input):
+            raise ValueError("monotone belongs to an input of type int or float")
         return self
 
     @model_validator(mode="after")

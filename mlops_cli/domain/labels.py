@@ -18,7 +18,7 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
 
     Raises:
         InputError: A column, an id or a time is missing, there are too few rows, a label is
-            missing or not 0 or 1, or there is only one class.
+            missing or not 0 or 1, or there is only one class, or a count is none.
     """
     wanted = [*model.keys, model.labels.timestamp, model.labels.column]
     for name in wanted:
@@ -35,6 +35,8 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
         )
     if model.task == "classification":
         _check_classes(values, source, model.labels.column)
+    if model.output == "count":
+        _check_counts(values, source, model.labels.column)
     ids = [entities(frame[key], source) for key in model.keys]
     moments = times(frame[model.labels.timestamp], source)
     return pd.DataFrame(dict(zip(wanted, (*ids, moments, values), strict=True)))
@@ -49,6 +51,17 @@ def _check_classes(values: pd.Series, source: str, column: str) -> None:
         raise InputError(
             f"{source}: every {column} is {classes.pop():g}; there is nothing to tell apart"
         )
+
+
+def _check_counts(values: pd.Series, source: str, column: str) -> None:
+    wrong = (values < 0) | (values % 1 != 0)
+    if wrong.any():
+        raise InputError(
+            f"{source}: {column} is {values[wrong].iloc[0]:g} in a row, but a count is 0, 1, 2...",
+            "leave out `output: count` where the label may be any number",
+        )
+    if not values.any():
+        raise InputError(f"{source}: every {column} is 0; there is nothing to count")
 
 
 def in_order(labels: pd.DataFrame) -> pd.DataFrame:

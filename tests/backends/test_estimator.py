@@ -13,6 +13,7 @@ import pytest
 from mlops_cli.backends import environment, estimator, registry, search
 from mlops_cli.config import ModelConfig
 from mlops_cli.config.training import DimensionConfig
+from mlops_cli.domain.calibration import Platt
 from mlops_cli.domain.columns import encode
 from mlops_cli.domain.contract import Contract
 from mlops_cli.errors import InputError
@@ -61,9 +62,14 @@ def fitted(model: ModelConfig, frame: pd.DataFrame, rounds: int = 20) -> Any:
     return estimator.fit(matrix, labels_of(frame), model.inputs, params, rounds)
 
 
-def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredModel:
+def saved(
+    folder: Path, model: ModelConfig, booster: Any, calibration: Platt | None = None
+) -> estimator.StoredModel:
     registry.write_model(folder, booster, list(model.inputs), environment.pins())
-    digests = estimator.seal(folder, Contract.of("heart", model, 10, "digest"))
+    contract = Contract.of(
+        "heart", model, model.features, 10, "digest", threshold=0.5, calibration=calibration
+    )
+    digests = estimator.seal(folder, contract)
     return estimator.load(folder, digests["manifest"])
 
 

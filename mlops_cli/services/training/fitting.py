@@ -14,6 +14,7 @@ from mlops_cli.domain.columns import encode
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import FairnessGap, Interval
 from mlops_cli.services.training.dataset import TrainingSet
+from mlops_cli.services.training.deciding import Decided, decide
 
 Say = Callable[[str], None]
 
@@ -28,6 +29,7 @@ class Fitted:
     cross_validation: dict[str, float]
     scores: NDArray[np.float64]
     """Predictions for rows the model has not seen: out of fold where it was trained on them."""
+    decided: Decided
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     model = config.models[name]
     matrix = encode(data.frame, data.inputs)
     rows, labels = matrix[~data.held], data.labels[~data.held]
-    fixed = {**estimator.objective(model), "seed": config.seed}
+    fixed = {**estimator.settings(model, labels), "seed": config.seed}
 
     def folds(seed: int) -> estimator.Folds:
         classes = model.task == "classification"
@@ -67,18 +69,27 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
     rounds = int(np.median([each.rounds for each in repeats]))
     say(f"{name}: fitting {rounds} trees on {len(rows)} rows")
     booster = estimator.fit(rows, labels, data.inputs, {**fixed, **best}, rounds)
+    unseen = [each.out_of_fold for each in repeats]
+    decided = decide(model, data.entities[~data.held], labels, unseen, config.seed)
     scored = [
-        metrics.evaluate(model.task, labels, each.out_of_fold, model.threshold) for each in repeats
+        metrics.evaluate(model.task, labels, each, decided.threshold)
+        for each in decided.out_of_fold
     ]
     scores = estimator.predict(booster, matrix, data.inputs)
-    scores[~data.held] = repeats[0].out_of_fold
+    scores[~data.held] = unseen[0]
     return Fitted(
         booster=booster,
-        params={**best, "rounds": rounds},
+        params={**best, "rounds": rounds, **_found(fixed), **decided.params},
         losses=tuple(losses),
         cross_validation={key: float(np.mean([s[key] for s in scored])) for key in scored[0]},
-        scores=scores,
+        scores=decided.calibrated(scores),
+        decided=decided,
     )
+
+
+def _found(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was not searched and yet comes from the data."""
+    return {key: value for key, value in fixed.items() if key == "scale_pos_weight"}
 
 
 def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Measured:
@@ -88,7 +99,7 @@ def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Mea
     entities, frame = data.entities[data.held], data.frame[data.held]
     return Measured(
         metrics=resampling.intervals(
-            model.task, truth, scores, entities, model.threshold, config.seed
+            model.task, truth, scores, entities, fitted.decided.threshold, config.seed
         ),
         fairness=fairness.assess(
             model.task,
@@ -99,7 +110,7 @@ def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Mea
             metrics=model.fairness_metrics,
             limit=model.fairness.limit,
             min_group_rows=model.fairness.min_group_rows,
-            threshold=model.threshold,
+            threshold=fitted.decided.threshold,
             seed=config.seed,
         ),
     )

@@ -32,6 +32,8 @@ class _Record:
     """As `recorded`, None where the run was made before there was one."""
     surroundings: dict[str, dict[str, str]]
     model_digest: str
+    decision_digest: str | None
+    """None where the run was made before there was one."""
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -40,6 +42,7 @@ class _Record:
             "files": "files" in self.dataset,
             "columns": "columns" in self.dataset,
             "config": self.config,
+            "decision": self.decision_digest,
             **self.surroundings,
         }
         return tuple(name for name, known in said.items() if not known)
@@ -61,7 +64,7 @@ def reproduce(config: Config, name: str, run_id: str, say: Say) -> Reproduction:
     data, found = _rebuilt(own, name, then)
     if then.config is not None:
         found += configurations(then.config, recorded(config, name))
-    now = by_kind(surroundings(config))
+    now = by_kind(surroundings(own, name))
     for kind, tags in then.surroundings.items():
         found += differing(kind, tags, now[kind]) if tags else []
     model_digest = None
@@ -100,6 +103,7 @@ def _read(config: Config, name: str, run_id: str) -> _Record:
         config=_evidence(config, run_id, CONFIG_FILE),
         surroundings=by_kind(tags),
         model_digest=tags["mlops.model_digest"],
+        decision_digest=tags.get("mlops.decision_digest"),
     )
 
 
@@ -133,10 +137,14 @@ def _retrained(
     fitted = fit(config, name, data, say)
     measured = measure(config, name, data, fitted)
     with tempfile.TemporaryDirectory() as scratch:
-        now = write_model(Path(scratch) / "model", config, name, data, fitted)["model"]
+        now = write_model(Path(scratch) / "model", config, name, data, fitted)
     params = {key: str(value) for key, value in fitted.params.items()}
-    return now, [
-        *differing("model", {"model_digest": then.model_digest}, {"model_digest": now}),
+    was = {"model": then.model_digest, "decision": then.decision_digest}
+    digests = [
+        {f"{key}_digest": each[key] for key, old in was.items() if old} for each in (was, now)
+    ]
+    return now["model"], [
+        *differing("model", *digests),
         *differing("model", registry.run_params(config, run_id), params),
         *differing("model", registry.run_metrics(config, run_id), figures(measured, fitted)),
     ]

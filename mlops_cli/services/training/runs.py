@@ -8,6 +8,7 @@ from mlops_cli.config import Config
 from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.results import Rows, TrainResult
 from mlops_cli.services.training.dataset import build
+from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.fitting import Say, fit, measure
 from mlops_cli.services.training.storing import store, surroundings
 
@@ -29,7 +30,7 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         "mlops.model": name,
         "mlops.dataset_digest": data.digests.whole,
         "mlops.policy_digest": policy_digest(model),
-        **surroundings(config),
+        **surroundings(config, name),
     }
     with registry.run(config, name, tags) as run_id:
         fitted = fit(config, name, data, say)
@@ -51,6 +52,9 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         model_digest=digests["model"],
         fairness=measured.fairness,
         params=fitted.params,
+        calibration=fitted.decided.choice,
+        operating_point=fitted.decided.operating_point,
+        warnings=doubts(model, fitted.decided),
         evals=model.search.trials,
         seconds=round(time.monotonic() - started, 1),
     )
