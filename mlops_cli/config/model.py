@@ -1,11 +1,11 @@
 """One model, one block: what may be written under `models.NAME`, and every default."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from mlops_cli.config.deciding import (
-    CalibrationMethod,
+    Calibrating,
     ClassWeight,
     Device,
     Output,
@@ -55,7 +55,7 @@ class ModelConfig(Section):
         "{rule: cost, false_positive: 1, false_negative: 5}, {rule: f_beta, beta: 2} or "
         "{rule: sensitivity, at_least: 0.9}",
     )
-    calibration: Literal["auto"] | CalibrationMethod = Field(
+    calibration: Calibrating = Field(
         "auto",
         description="classification: how scores are made probabilities after training. auto: platt "
         "or isotonic (over 1,000 rows) if it lowers the log loss on unseen entities by more than "

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_cli.config.deciding import CalibrationMethod
+from mlops_cli.config.deciding import Calibrating
 from mlops_cli.domain.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 from mlops_cli.domain.metrics import Array, Vector
 from mlops_cli.domain.results import CalibrationChoice, CalibrationTrial
@@ -32,7 +31,7 @@ class Calibrated:
 
 
 def choose(
-    asked: CalibrationMethod | Literal["auto"],
+    asked: Calibrating,
     scores: Vector,
     truth: Vector,
     entities: Array,

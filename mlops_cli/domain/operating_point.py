@@ -45,14 +45,14 @@ def threshold(rule: ThresholdConfig, truth: Vector, scores: Vector) -> float:
     """
     options = _thresholds(truth, scores)
     best = int(np.flatnonzero(_worth(rule, options, float(truth.sum())))[-1])
-    return _shortest(float(options.low[best]), float(options.high[best]))
+    return _shortest(max(float(options.low[best]), 0.0), float(options.high[best]))
 
 
 def _thresholds(truth: Vector, scores: Vector) -> _Thresholds:
     distinct, place = np.unique(scores, return_inverse=True)
     ones = np.bincount(place, weights=truth)
     zeros = np.bincount(place) - ones
-    ends = np.concatenate([[0.0], distinct, [1.0]])
+    ends = np.concatenate([[-1.0], distinct, [1.0]])
     usable = ends[:-1] < ends[1:]  # none lies above a score of 1
     named = [np.append(np.cumsum(part[::-1])[::-1], 0.0)[usable] for part in (ones, zeros)]
     return _Thresholds(ends[:-1][usable], ends[1:][usable], *named)
