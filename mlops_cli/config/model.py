@@ -59,7 +59,7 @@ class ModelConfig(Section):
         "auto",
         description="classification: how scores are made probabilities after training. auto: platt "
         "or isotonic (over 1,000 rows) if it lowers the log loss on unseen entities by more than "
-        "its standard error, else none",
+        "its standard error, or if class_weight is set; else none",
     )
     class_weight: ClassWeight = Field(
         "none",

@@ -36,12 +36,13 @@ def choose(
     truth: Vector,
     entities: Array,
     folds: Folds,
+    distorted: bool = False,
 ) -> Calibrated:
     """Fit the calibration asked for; for `auto` the simplest that no other is shown to beat.
 
     `auto` goes from none over Platt to isotonic (over `MANY_ROWS` rows), and takes the next where
     its log loss on unseen rows is lower by more than the standard error of the difference, entities
-    counting as one observation.
+    counting as one observation. Scores that are known to be distorted it never leaves as they are.
 
     Args:
         asked: the method, or auto.
@@ -49,6 +50,7 @@ def choose(
         truth: 0 and 1, `(n,)`.
         entities: what each row is about, `(n,)`.
         folds: the fold of each row, `(n,)`; whole entities.
+        distorted: whether the model was trained to give other scores than probabilities.
     """
     methods = ["platt", *(["isotonic"] if len(truth) > MANY_ROWS else [])]
     if asked != "auto":
@@ -60,7 +62,7 @@ def choose(
         gain, error = _difference(plain, tried, entities)
         trials.append(CalibrationTrial(method, float(tried.mean()), gain, error))
         better, doubt = _difference(losses, tried, entities)
-        if asked == method or better > doubt:
+        if asked == method or better > doubt or (distorted and method == "platt"):
             best, losses = method, tried
     fitted = None if best == "none" else _FITS[best](scores, truth)
     if isinstance(fitted, Platt) and fitted.slope <= 0:  # it would turn the ranking round

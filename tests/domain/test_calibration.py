@@ -146,6 +146,15 @@ def test_a_calibration_that_would_turn_the_ranking_round_is_none():
         assert (found.calibration, found.choice.method) == (None, "none")
 
 
+def test_scores_known_to_be_distorted_are_never_left_alone():
+    scores, truth, entities = drawn(60)
+    folds = np.arange(60) % 5
+    assert choose("auto", scores, truth, entities, folds).calibration is None
+    distorted = choose("auto", scores, truth, entities, folds, distorted=True)
+    assert isinstance(distorted.calibration, Platt)
+    assert choose("none", scores, truth, entities, folds, distorted=True).calibration is None
+
+
 def test_what_is_asked_for_is_done():
     case = drawn(300)
     assert chosen("none", *case).calibration is None

@@ -74,7 +74,9 @@ def decide(
         return Decided(None, limit, tuple(out_of_fold))
     folds = split.grouped_folds(entities, labels, model.search.folds, seed, stratify=True)
     first = out_of_fold[0]
-    found = calibrating.choose(model.calibration, first, labels, entities, folds)
+    found = calibrating.choose(
+        model.calibration, first, labels, entities, folds, distorted=model.class_weight != "none"
+    )
     method = found.choice.method
     scores = first if found.calibration is None else found.calibration.apply(first)
     if isinstance(rule, ThresholdConfig):
