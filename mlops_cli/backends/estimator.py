@@ -38,7 +38,7 @@ class FoldScores:
     """What cross-validation says about one set of parameters."""
 
     loss: float
-    """Mean validation loss over the folds: log loss, or root mean squared error."""
+    """Mean validation loss over the folds: log loss, root mean squared error, or Poisson's."""
     rounds: int
     """Median of the best numbers of trees."""
     out_of_fold: Vector
@@ -98,13 +98,23 @@ def _cuda_devices() -> int:
 
 
 def table(
-    matrix: Matrix, features: Mapping[str, FeatureConfig], labels: Vector | None = None
+    matrix: Matrix,
+    features: Mapping[str, FeatureConfig],
+    labels: Vector | None = None,
+    positive_weight: float = 1.0,
 ) -> xgb.DMatrix:
-    """Return XGBoost's form of an encoded matrix; categories are native categories."""
+    """Return XGBoost's form of an encoded matrix; categories are native categories.
+
+    `positive_weight` is what a row with label 1 weighs in a loss measured on the table.
+    """
+    weights = None
+    if labels is not None and positive_weight != 1:
+        weights = np.where(labels == 1, positive_weight, 1.0)
     kinds = ["c" if spec.type == "category" else "q" for spec in features.values()]
     return xgb.DMatrix(
         matrix,
         labels,
+        weight=weights,
         feature_names=list(features),
         feature_types=kinds,
         enable_categorical=True,
@@ -121,14 +131,20 @@ class Folds:
         labels: Vector,
         folds: NDArray[np.int64],
         features: Mapping[str, FeatureConfig],
+        positive_weight: float = 1.0,
     ) -> None:
-        """Split by fold number, shape (rows,), and bin each part once."""
+        """Split by fold number, shape (rows,), and bin each part once.
+
+        Trees grown with `scale_pos_weight` are judged with that weight, too: by the plain log loss
+        of scores so distorted they never stop growing.
+        """
         self._labels = labels
         self._parts: list[tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix]] = []
         for number in np.unique(folds):
             held = folds == number
             train = table(matrix[~held], features, labels[~held])
-            self._parts.append((held, train, table(matrix[held], features, labels[held])))
+            valid = table(matrix[held], features, labels[held], positive_weight)
+            self._parts.append((held, train, valid))
 
     def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
         """Fit every fold with early stopping, side by side with one thread each.

@@ -217,6 +217,24 @@ def test_the_weight_of_a_class_is_what_is_asked(asked: Any, weight: float | None
     assert "device" not in told
 
 
+def test_weighted_trees_stop_growing_where_they_stop_learning() -> None:
+    """Judged by the plain log loss of distorted scores they would grow to the last round."""
+    rng = np.random.default_rng(0)
+    frame = rows(3000)
+    rare = (rng.random(3000) < 0.01 + 0.06 * (frame["age"] > 70)).astype(float).to_numpy()
+    model = model_of(class_weight="balanced")
+    told = {**estimator.settings(model, rare), **PARAMS}
+    matrix, folds = encode(frame, model.inputs), np.arange(3000) % 3
+    weight = told["scale_pos_weight"]
+    assert weight > 20
+    grown = [
+        estimator.Folds(matrix, rare, folds, model.inputs, each).score(told, 300, 20).rounds
+        for each in (1.0, weight)
+    ]
+    assert grown[0] > 200
+    assert grown[1] < 100
+
+
 # Categories
 
 

@@ -52,7 +52,8 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say) -> Fitted:
         numbers = split.grouped_folds(
             data.entities[~data.held], labels, model.search.folds, seed, stratify=classes
         )
-        return estimator.Folds(rows, labels, numbers, data.inputs)
+        weight = float(fixed.get("scale_pos_weight", 1.0))
+        return estimator.Folds(rows, labels, numbers, data.inputs, weight)
 
     def score(parts: estimator.Folds, params: Mapping[str, Any]) -> estimator.FoldScores:
         return parts.score({**fixed, **params}, model.search.max_rounds, model.search.patience)
