@@ -84,12 +84,15 @@ def fit_platt(scores: Vector, truth: Vector) -> Platt:
     """
     odds, (low, high) = _log_odds(scores), _extremes(truth)
     target = np.where(truth == 1, high, low)
+    level = float(logit(target.mean()))
+    if np.ptp(odds) == 0:
+        return Platt(slope=1.0, intercept=_rounded(level - float(odds[0])))
 
     def loss(line: Vector) -> float:
         margin = line[0] * odds + line[1]
         return float((np.logaddexp(0, margin) - target * margin).sum())
 
-    line = np.array([0.0, float(logit(target.mean()))])
+    line = np.array([0.0, level])
     for _ in range(100):
         expected = expit(line[0] * odds + line[1])
         slack, spread = expected - target, expected * (1 - expected)
@@ -104,8 +107,12 @@ def fit_platt(scores: Vector, truth: Vector) -> Platt:
         if size <= 1e-9 or -falls < 1e-12:
             break
         line = line + size * step
-    slope, intercept = (float(f"{value:.9g}") for value in line)  # less than processors differ by
-    return Platt(slope=slope, intercept=intercept)
+    return Platt(slope=_rounded(line[0]), intercept=_rounded(line[1]))
+
+
+def _rounded(value: float) -> float:
+    """Leave out the digits in which two processors may differ."""
+    return float(f"{value:.9g}")
 
 
 def fit_isotonic(scores: Vector, truth: Vector) -> Isotonic:

@@ -18,7 +18,7 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
 
     Raises:
         InputError: A column, an id or a time is missing, there are too few rows, a label is
-            missing or not 0 or 1, or there is only one class, or a count is none.
+            missing or not 0 or 1, there is only one class, or a number is no count or out of range.
     """
     wanted = [*model.keys, model.labels.timestamp, model.labels.column]
     for name in wanted:
@@ -37,6 +37,8 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
         _check_classes(values, source, model.labels.column)
     if model.output == "count":
         _check_counts(values, source, model.labels.column)
+    if model.output_range is not None:
+        _check_range(values, source, model.labels.column)
     ids = [entities(frame[key], source) for key in model.keys]
     moments = times(frame[model.labels.timestamp], source)
     return pd.DataFrame(dict(zip(wanted, (*ids, moments, values), strict=True)))
@@ -62,6 +64,15 @@ def _check_counts(values: pd.Series, source: str, column: str) -> None:
         )
     if not values.any():
         raise InputError(f"{source}: every {column} is 0; there is nothing to count")
+
+
+def _check_range(values: pd.Series, source: str, column: str) -> None:
+    wrong = (values < 0) | (values > 1)
+    if wrong.any():
+        raise InputError(
+            f"{source}: {column} is {values[wrong].iloc[0]:g} in a row, but output_range is [0, 1]",
+            "leave out output_range where the label may be any number",
+        )
 
 
 def in_order(labels: pd.DataFrame) -> pd.DataFrame:

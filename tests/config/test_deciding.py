@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_cli.config import ModelConfig, json_schema, load_config, origins
+from mlops_cli.config import ModelConfig, json_schema, load_config, origins, recorded, restored
 from mlops_cli.config.deciding import ClassWeightConfig, ThresholdConfig
 from mlops_cli.domain.contract import policy_digest
 from mlops_cli.errors import ConfigError
@@ -143,6 +143,14 @@ def test_the_policy_fixes_the_rule_beforehand(write: Write) -> None:
         )
     }
     assert len(digests) == 4
+
+
+def test_a_run_of_before_there_was_a_calibration_is_repeated_without(write: Write) -> None:
+    config = load_config(write(), {})
+    record = recorded(config, "heart")
+    assert restored(config, "heart", record).models["heart"].calibration == "auto"
+    del record["model"]["calibration"]
+    assert restored(config, "heart", record).models["heart"].calibration == "none"
 
 
 def test_the_schema_for_editors_has_both_forms() -> None:

@@ -65,6 +65,13 @@ def test_platt_is_finite_where_the_scores_separate_the_classes():
     assert 0 < low < 0.5 < high < 1
 
 
+def test_scores_that_are_all_the_same_become_the_share_of_ones():
+    truth = np.repeat([0.0, 1.0], [60, 20])
+    fitted = fit_platt(np.full(80, 0.4), truth)
+    assert fitted.slope == 1
+    assert fitted.apply(np.array([0.4]))[0] == pytest.approx(0.25, abs=0.01)
+
+
 def test_platt_keeps_the_ranking_to_the_last_row():
     scores, truth, _ = drawn(2000, distort=lambda odds: 3 * odds)
     after = fit_platt(scores, truth).apply(scores)
