@@ -119,7 +119,7 @@ def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
         scale = _SCALES.get(str(answer.scale), "the prediction")
         base = f"{answer.base_value:+.3f}"
         parts.append(table("Why", ("feature", "is", "adds", ""), rows))
-        after = f"\nwhich {answer.calibration} calibration makes the probability"
+        after = f"\nthe probability is what {answer.calibration} calibration makes of them"
         end = after if answer.calibration else ""
         parts.append(f"on the scale of {scale}, starting from {base}{end}\n")
     return parts

@@ -190,7 +190,7 @@ def test_predictions_are_calibrated_and_explained_before_that(
         assert (answer["scale"], answer["calibration"]) == ("log odds", "platt")
     shown = mlops("predict", HEART, patients[0], "--explain").out
     assert "on the scale of log odds" in shown
-    assert "platt calibration makes the probability" in shown
+    assert "the probability is what platt calibration makes of them" in shown
 
 
 def test_no_prediction_falls_as_a_rising_feature_rises(stored: estimator.StoredModel) -> None:
