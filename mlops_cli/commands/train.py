@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlops_cli.commands.decisions import decisions
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, number, table
 from mlops_cli.domain.results import (
@@ -162,6 +163,7 @@ def _view(result: TrainResult) -> list[object]:
         )
     return [
         *views,
+        *decisions(result),
         *gone,
         _searched(result.search),
         f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s",

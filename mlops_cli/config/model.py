@@ -4,6 +4,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from mlops_cli.config.deciding import (
+    Calibrating,
+    ClassWeight,
+    Device,
+    Output,
+    Threshold,
+    ThresholdConfig,
+)
 from mlops_cli.config.expression import Kind, kind_of, parse
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig, LabelsConfig
 from mlops_cli.config.imports import ImportConfig
@@ -35,11 +43,33 @@ class ModelConfig(Section):
     output_range: tuple[Number, Number] | None = Field(
         None, description="regression: [0, 1] bounds the prediction (logistic objective)"
     )
+    output: Output = Field(
+        "value", description="regression: count for labels 0, 1, 2... (Poisson objective)"
+    )
     primary_metric: Metric | None = Field(
         None, description="default: roc_auc (classification), rmse (regression)"
     )
-    threshold: Number = Field(
-        0.5, gt=0, lt=1, description="probability from which the predicted class is 1"
+    threshold: Threshold = Field(
+        0.5,
+        description="probability from which the predicted class is 1, or a rule that finds it: "
+        "{rule: cost, false_positive: 1, false_negative: 5}, {rule: f_beta, beta: 2} or "
+        "{rule: sensitivity, at_least: 0.9}",
+    )
+    calibration: Calibrating = Field(
+        "auto",
+        description="classification: how scores are made probabilities after training. auto: platt "
+        "or isotonic (over 1,000 rows) if it lowers the log loss on unseen entities by more than "
+        "its standard error, or if class_weight is set; else none",
+    )
+    class_weight: ClassWeight = Field(
+        "none",
+        description="classification: none, balanced (both classes weigh the same in all) or "
+        "{positive: 3}. Weights distort the probabilities, which then need calibration",
+    )
+    device: Device = Field(
+        "cpu",
+        description="where trees are grown. cuda: on the GPU, or with a warning on the CPU where "
+        "there is none; auto: on the GPU if there is one. The two grow different trees",
     )
     bands: dict[Name, Number] = Field(
         default_factory=dict,
@@ -130,6 +160,23 @@ class ModelConfig(Section):
         bounded = self.output_range is not None
         if bounded and (self.task != "regression" or self.output_range != (0.0, 1.0)):
             raise ValueError("output_range is [0, 1] and belongs to regression")
+        return self
+
+    @model_validator(mode="after")
+    def _decisions_fit(self) -> Self:
+        counts = self.output == "count"
+        if counts and (self.task != "regression" or self.output_range is not None):
+            raise ValueError("output: count belongs to regression without an output_range")
+        if self.task == "regression":
+            only = {
+                "a threshold rule": isinstance(self.threshold, ThresholdConfig),
+                "class_weight": self.class_weight != "none",
+                f"calibration: {self.calibration}": self.calibration not in {"auto", "none"},
+            }
+            if wrong := [what for what, written in only.items() if written]:
+                raise ValueError(f"{wrong[0]} belongs to classification")
+        if self.class_weight != "none" and "scale_pos_weight" in (self.search.space or ()):
+            raise ValueError("class_weight and search.space.scale_pos_weight are the same thing")
         return self
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
 
     Raises:
         InputError: A column, an id or a time is missing, there are too few rows, a label is
-            missing or not 0 or 1 or out of the output range, or all labels are the same.
+            missing or not 0 or 1, no count or out of the output range, or all labels are the same.
     """
     wanted = [*model.keys, model.labels.timestamp, model.labels.column]
     for name in wanted:
@@ -58,6 +58,12 @@ def _check_values(values: pd.Series, source: str, model: ModelConfig) -> None:
     if values.min() == values.max():
         same = f"every {column} is {values.iloc[0]:g}"
         raise InputError(f"{source}: {same}; there is nothing to learn")
+    odd = values[(values < 0) | (values % 1 != 0)]
+    if model.output == "count" and len(odd):
+        raise InputError(
+            f"{source}: {column} is {odd.iloc[0]:g} in a row, but a count is 0, 1, 2...",
+            "leave out `output: count` where the label may be any number",
+        )
     if model.output_range is None:
         return
     low, high = model.output_range

@@ -182,7 +182,7 @@ def paired_difference(
     first: Array,
     second: Array,
     entities: Array,
-    threshold: float,
+    threshold: float | tuple[float, float],
     seed: int,
     count: int = 2000,
 ) -> Interval:
@@ -197,7 +197,7 @@ def paired_difference(
         first: predictions of one model, `(n,)`.
         second: predictions of the other, `(n,)`.
         entities: what each row is about, `(n,)`; the resampling unit.
-        threshold: probability from which the predicted class is 1.
+        threshold: probability from which the predicted class is 1; two where each has its own.
         seed: the same seed gives the same interval.
         count: number of resamples.
 
@@ -209,12 +209,13 @@ def paired_difference(
     Interval(value=2.0, low=2.0, high=2.0)
     """
     definition = METRICS[metric]
+    own, other = threshold if isinstance(threshold, tuple) else (threshold, threshold)
     truth, first = checked(definition.task, truth, first)
     truth, second = checked(definition.task, truth, second)
 
     def difference(weights: Matrix) -> Vector:
-        better = definition.function(truth, first, weights, threshold)
-        worse = definition.function(truth, second, weights, threshold)
+        better = definition.function(truth, first, weights, own)
+        worse = definition.function(truth, second, weights, other)
         return definition.sign * (better - worse)
 
     strata, units = _strata(definition.task, truth, entities)

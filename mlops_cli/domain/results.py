@@ -201,6 +201,52 @@ class SearchSummary:
 
 
 @dataclass(frozen=True)
+class CalibrationTrial:
+    """How a calibration does on predictions it was not fitted on."""
+
+    method: str
+    log_loss: float
+    gain: float
+    """How much lower the log loss is than without it."""
+    standard_error: float
+    """Of the gain, over whole entities."""
+
+
+@dataclass(frozen=True)
+class CalibrationChoice:
+    """How the scores of a model become probabilities, and why so."""
+
+    asked: str
+    """As configured: auto, none, platt or isotonic."""
+    method: str
+    log_loss: float
+    """Out of fold, without a calibration."""
+    tried: tuple[CalibrationTrial, ...]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a threshold comes to on the training entities, out of fold.
+
+    Where a rule has found it on these rows, new rows will do a little worse.
+    """
+
+    threshold: float
+    rule: str
+    """fixed, or the rule with its limits."""
+    sensitivity: float
+    """Share of the 1s that are predicted, the recall."""
+    specificity: float
+    """Share of the 0s that are not."""
+    precision: float | None
+    """Share of the predicted 1s that are 1; None where none is predicted."""
+    selected: float
+    """Share of the rows that are predicted 1."""
+    rows: int
+    positives: int
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """What a training run has made."""
 
@@ -235,6 +281,9 @@ class TrainResult:
     search: SearchSummary
     optimism: float | None
     """Of the lowest loss among the trials, in units of the loss; see `SearchSummary`."""
+    calibration: CalibrationChoice | None
+    """None for a regression, as the operating point."""
+    operating_point: OperatingPoint | None
     evals: int
     seconds: float
 
@@ -307,6 +356,10 @@ class Prediction:
     contributions: tuple[Contribution, ...] | None = None
     """Largest first; with base_value they sum to the margin (log odds for a probability)."""
     base_value: float | None = None
+    scale: str | None = None
+    """What base and contributions sum to: log odds, log (of a count) or value."""
+    calibration: str | None = None
+    """The method by which the probability was made from the log odds, None where by none."""
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ def _prediction(
         },
         feature_age_seconds=row.age,
         expired=row.expired,
+        calibration=contract.calibration.method if contract.calibration else None,
     )
 
 
@@ -227,5 +228,7 @@ def _explained(
             for name, value in zip(stored.contract.inputs, row, strict=True)
         ]
         parts.sort(key=lambda part: -abs(part.contribution))
-        explained.append(replace(answer, contributions=tuple(parts), base_value=float(base)))
+        explained.append(
+            replace(answer, contributions=tuple(parts), base_value=float(base), scale=stored.scale)
+        )
     return explained

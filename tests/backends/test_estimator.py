@@ -15,6 +15,7 @@ from mlops_cli.backends.estimator import models
 from mlops_cli.backends.estimator.models import threads_of
 from mlops_cli.config import ModelConfig
 from mlops_cli.config.training import DimensionConfig
+from mlops_cli.domain.calibration import Platt
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.encoding import encode
 from mlops_cli.errors import InputError
@@ -63,9 +64,14 @@ def fitted(model: ModelConfig, frame: pd.DataFrame, rounds: int = 20) -> Any:
     return estimator.fit(matrix, labels_of(frame), model.inputs, params, rounds)
 
 
-def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredModel:
+def saved(
+    folder: Path, model: ModelConfig, booster: Any, calibration: Platt | None = None
+) -> estimator.StoredModel:
     registry.write_model(folder, booster, list(model.inputs), environment.pins())
-    digests = estimator.seal(folder, Contract.of("heart", model, model.features, 10, "digest"))
+    contract = Contract.of(
+        "heart", model, model.features, 10, "digest", threshold=0.5, calibration=calibration
+    )
+    digests = estimator.seal(folder, contract)
     return estimator.load(folder, digests["manifest"])
 
 
@@ -75,8 +81,9 @@ def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredMod
         model_of(),
         model_of("regression"),
         model_of("regression", output_range=[0, 1]),
+        model_of("regression", output="count"),
     ],
-    ids=["classification", "regression", "bounded regression"],
+    ids=["classification", "regression", "bounded regression", "counts"],
 )
 def test_a_model_read_back_predicts_the_same_bits(tmp_path: Path, model: ModelConfig) -> None:
     booster = fitted(model, rows(300))
@@ -128,6 +135,108 @@ def test_a_bounded_regression_stays_inside_its_range(tmp_path: Path) -> None:
     assert scores.max() <= 1
 
 
+def test_counts_are_never_negative(tmp_path: Path) -> None:
+    model = model_of("regression", output="count")
+    scores = saved(tmp_path / "model", model, fitted(model, rows(300), 200)).predict(rows(200, 1))
+    assert scores.min() >= 0
+    assert len(np.unique(scores)) > 2
+
+
+def test_a_calibration_comes_after_the_trees(tmp_path: Path) -> None:
+    booster, fresh = fitted(model_of(), rows(300)), rows(200, seed=1)
+    plain = saved(tmp_path / "plain", model_of(), booster)
+    line = Platt(slope=0.5, intercept=-1.0)
+    stored = saved(tmp_path / "model", model_of(), booster, line)
+    assert stored.contract.calibration == line
+    odds = np.log(plain.predict(fresh) / (1 - plain.predict(fresh)))
+    expected = 1 / (1 + np.exp(-(0.5 * odds - 1)))
+    np.testing.assert_allclose(stored.predict(fresh), expected, rtol=1e-6)
+    for one, two in zip(stored.contributions(fresh), plain.contributions(fresh), strict=True):
+        assert one.tobytes() == two.tobytes()
+
+
+def test_the_digest_of_decisions_is_that_of_what_decides(tmp_path: Path) -> None:
+    booster = fitted(model_of(), rows(300))
+    made = [
+        saved(tmp_path / str(number), model_of(), booster, line).contract.decision_digest
+        for number, line in enumerate(
+            [None, None, Platt(slope=1, intercept=0), Platt(slope=1, intercept=0.1)]
+        )
+    ]
+    assert made[0] == made[1]
+    assert len(set(made)) == 3
+
+
+# Constraints and weights
+
+
+def monotone(direction: str | None) -> ModelConfig:
+    features = {**FEATURES, "age": {"type": "int", "monotone": direction}}
+    view = {"source": "x.parquet", "features": features}
+    return model_of(feature_views={"view": view})
+
+
+def noisy(frame: pd.DataFrame) -> Any:
+    """Labels that rise with the age, one in three turned round."""
+    turned = np.random.default_rng(4).random(len(frame)) < 1 / 3
+    return np.where(turned, frame["age"] < 60, frame["age"] > 60).astype(float)
+
+
+def steps_by_age(folder: Path, model: ModelConfig) -> Any:
+    """How the prediction moves from one year of age to the next, for 40 people, (40, 81)."""
+    frame = rows(400)
+    params = {**estimator.settings(model, noisy(frame)), **PARAMS, "max_depth": 6}
+    booster = estimator.fit(encode(frame, model.inputs), noisy(frame), model.inputs, params, 60)
+    stored, ages = saved(folder, model, booster), np.arange(18.0, 100.0)
+    people = rows(40, seed=1)
+    scores = [stored.predict(people.assign(age=age)) for age in ages]
+    return np.diff(np.array(scores).T, axis=1)
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("increasing", 1), ("decreasing", -1)])
+def test_a_prediction_never_goes_against_the_direction_of_a_feature(
+    tmp_path: Path, direction: str, sign: int
+) -> None:
+    against = -sign * steps_by_age(tmp_path / "model", monotone(direction))
+    assert against.max() <= 0
+    if direction == "increasing":
+        assert against.min() < -0.1
+
+
+def test_without_a_direction_noise_moves_predictions_both_ways(tmp_path: Path) -> None:
+    steps = steps_by_age(tmp_path / "model", monotone(None))
+    assert steps.min() < 0 < steps.max()
+
+
+@pytest.mark.parametrize(
+    ("asked", "weight"), [("none", None), ("balanced", 3.0), ({"positive": 2}, 2.0)]
+)
+def test_the_weight_of_a_class_is_what_is_asked(asked: Any, weight: float | None) -> None:
+    labels = np.array([0.0, 0.0, 0.0, 1.0] * 10)
+    told = estimator.settings(model_of(class_weight=asked), labels)
+    assert told.get("scale_pos_weight") == weight
+    assert "monotone_constraints" not in told
+    assert "device" not in told
+
+
+def test_weighted_trees_stop_growing_where_they_stop_learning() -> None:
+    """Judged by the plain log loss of distorted scores they would grow to the last round."""
+    rng = np.random.default_rng(0)
+    frame = rows(3000)
+    rare = (rng.random(3000) < 0.01 + 0.06 * (frame["age"] > 70)).astype(float).to_numpy()
+    model = model_of(class_weight="balanced")
+    told = {**estimator.settings(model, rare), **PARAMS}
+    matrix, folds = encode(frame, model.inputs), np.arange(3000) % 3
+    weight = told["scale_pos_weight"]
+    assert weight > 20
+    grown = [
+        estimator.Folds(matrix, rare, folds, model.inputs, each).score(told, 300, 20).rounds
+        for each in (1.0, weight)
+    ]
+    assert grown[0] > 200
+    assert grown[1] < 100
+
+
 # Categories
 
 
@@ -171,14 +280,29 @@ def test_no_rows_are_refused(stored: estimator.StoredModel) -> None:
 # Explanations
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_contributions_sum_to_the_margin(tmp_path: Path, task: str) -> None:
-    model = model_of(task)
+@pytest.mark.parametrize(
+    ("model", "scale", "margin_of"),
+    [
+        (model_of(), "log odds", lambda score: np.log(score / (1 - score))),
+        (model_of("regression"), "value", lambda score: score),
+        (
+            model_of("regression", output_range=[0, 1]),
+            "log odds",
+            lambda score: np.log(score / (1 - score)),
+        ),
+        (model_of("regression", output="count"), "log", np.log),
+    ],
+    ids=["classification", "regression", "bounded regression", "counts"],
+)
+def test_contributions_sum_to_the_margin(
+    tmp_path: Path, model: ModelConfig, scale: str, margin_of: Any
+) -> None:
     stored = saved(tmp_path / "model", model, fitted(model, rows(300)))
     fresh = rows(100, seed=1)
     values, bases = stored.contributions(fresh)
     score = stored.predict(fresh)
-    margin = np.log(score / (1 - score)) if task == "classification" else score
+    margin = margin_of(score)
+    assert stored.scale == scale
     assert values.shape == (100, len(model.inputs))
     np.testing.assert_allclose(values.sum(axis=1) + bases, margin, atol=2e-5)
 

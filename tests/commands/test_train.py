@@ -193,7 +193,7 @@ def test_the_run_keeps_the_evidence(clinic: Path) -> None:
         f"evidence/{name}"
         for name in (
             "roc.png", "precision_recall.png", "calibration.png", "importance.png", "search.json",
-            "dataset.json", "config.json",
+            "dataset.json", "config.json", "decision.json",
         )
     }  # fmt: skip
 

@@ -19,6 +19,7 @@ def model(task="classification", **more):
             "entity": "who",
             "feature_views": {"v": {"source": "v.parquet", "features": {"x": {"type": "float"}}}},
             "labels": {"source": "labels.parquet", "column": "sick", "timestamp": "at"},
+            **more,
         }
     )
 
@@ -105,6 +106,24 @@ def test_a_regression_takes_any_finite_number():
     values = np.linspace(-3, 3, 24)
     found = checked_labels(table(values), model("regression"), "labels")
     assert found["sick"].tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("odd", [-1.0, 0.5])
+def test_a_number_that_is_no_count_is_refused(odd):
+    counts = model("regression", output="count")
+    assert checked_labels(table([0, 3] * 12), counts, "labels")["sick"].sum() == 36
+    with pytest.raises(InputError, match=f"sick is {odd:g} in a row, but a count is"):
+        checked_labels(table([odd] + [1.0] * 30), counts, "labels")
+    with pytest.raises(InputError, match="every sick is 0; there is nothing to learn"):
+        checked_labels(table([0] * 30), counts, "labels")
+
+
+@pytest.mark.parametrize("odd", [-0.1, 1.5])
+def test_a_number_outside_of_the_range_of_the_output_is_refused(odd):
+    bounded = model("regression", output_range=[0, 1])
+    assert len(checked_labels(table([0.0, 1.0] * 12), bounded, "labels")) == 24
+    with pytest.raises(InputError, match="1 of 31 labels are outside output_range"):
+        checked_labels(table([odd] + [1.0] * 30), bounded, "labels")
 
 
 @pytest.mark.parametrize("time", [None, "yesterday", "2026-13-01"])

@@ -11,10 +11,15 @@ from mlops_cli.backends.estimator.models import (
     fit,
     importance,
     load,
-    objective,
     predict,
     seal,
     table,
+)
+from mlops_cli.backends.estimator.parameters import (
+    device,
+    objective,
+    positive_weight,
+    settings,
 )
 
 __all__ = [
@@ -27,12 +32,15 @@ __all__ = [
     "FoldScores",
     "Folds",
     "StoredModel",
+    "device",
     "fit",
     "importance",
     "load",
     "objective",
+    "positive_weight",
     "predict",
     "seal",
+    "settings",
     "table",
     "threads",
 ]

@@ -33,7 +33,7 @@ class FoldFit:
     held: NDArray[np.bool_]
     """The rows of the training set that it was not fitted on."""
     loss: float
-    """Their loss: log loss, or root mean squared error."""
+    """Their loss: log loss, root mean squared error, or Poisson's."""
     rounds: int
     """Number of trees with the lowest loss."""
     predicted: Vector
@@ -45,7 +45,7 @@ class FoldScores:
     """What cross-validation says about one set of parameters."""
 
     loss: float
-    """Mean validation loss over the folds: log loss, or root mean squared error."""
+    """Mean validation loss over the folds: log loss, root mean squared error, or Poisson's."""
     rounds: int
     """Median of the best numbers of trees."""
     out_of_fold: Vector
@@ -79,9 +79,15 @@ class Folds:
         labels: Vector,
         folds: NDArray[np.int64],
         features: Mapping[str, FeatureConfig],
+        positive_weight: float = 1.0,
     ) -> None:
-        """Split by fold number, shape (rows,)."""
+        """Split by fold number, shape (rows,).
+
+        Trees grown with `scale_pos_weight` are judged with that weight, too: by the plain log loss
+        of scores so distorted they never stop growing.
+        """
         self._matrix, self._labels, self._features = matrix, labels, features
+        self._positive_weight = positive_weight
         self._held = [folds == number for number in np.unique(folds)]
         self._threads = threads_of(matrix)
         self._bins = 0
@@ -131,7 +137,8 @@ class Folds:
         train = xgb.QuantileDMatrix(
             self._matrix[~held], self._labels[~held], max_bin=bins, **described(self._features)
         )
-        return _Part(held, train, table(self._matrix[held], self._features, self._labels[held]))
+        valid = table(self._matrix[held], self._features, self._labels[held], self._positive_weight)
+        return _Part(held, train, valid)
 
 
 def _boosted(part: _Part, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldFit:

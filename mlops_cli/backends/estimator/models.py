@@ -14,7 +14,7 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from mlops_cli.config import FeatureConfig, ModelConfig
+from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.columns import typed
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.encoding import encode
@@ -31,25 +31,20 @@ HOLDOUT_FILE = "holdout.parquet"
 CELLS = (4_000_000, 40_000_000)
 
 
-def objective(model: ModelConfig) -> dict[str, str]:
-    """Return XGBoost's objective and the loss it is stopped on.
-
-    Log loss rather than AUC: on small data it finds the better AUC, too.
-    """
-    if model.task == "classification":
-        return {"objective": "binary:logistic", "eval_metric": "logloss"}
-    bounded = model.output_range is not None
-    return {
-        "objective": "reg:logistic" if bounded else "reg:squarederror",
-        "eval_metric": "rmse",
-    }
-
-
 def table(
-    matrix: Matrix, features: Mapping[str, FeatureConfig], labels: Vector | None = None
+    matrix: Matrix,
+    features: Mapping[str, FeatureConfig],
+    labels: Vector | None = None,
+    positive_weight: float = 1.0,
 ) -> xgb.DMatrix:
-    """Return XGBoost's form of an encoded matrix; categories are native categories."""
-    return xgb.DMatrix(matrix, labels, **described(features))
+    """Return XGBoost's form of an encoded matrix; categories are native categories.
+
+    `positive_weight` is what a row with label 1 weighs in a loss measured on the table.
+    """
+    weights = None
+    if labels is not None and positive_weight != 1:
+        weights = np.where(labels == 1, positive_weight, 1.0)
+    return xgb.DMatrix(matrix, labels, weight=weights, **described(features))
 
 
 def described(features: Mapping[str, FeatureConfig]) -> dict[str, Any]:
@@ -84,9 +79,12 @@ def fit(
 ) -> xgb.Booster:
     """Fit the final model, on threads by the size of the table: the same bytes on any machine."""
     with accepted():
-        return xgb.train(
+        booster = xgb.train(
             {**params, "nthread": threads_of(matrix)}, table(matrix, features, labels), rounds
         )
+    if "device" in params:
+        booster.set_param({"device": "cpu"})  # where it will predict, here as in service
+    return booster
 
 
 @contextmanager
@@ -111,7 +109,17 @@ class StoredModel:
         """Return probabilities (classification) or values (regression), shape (rows,)."""
         if frame.empty:
             raise InputError("there is no row to predict")
-        return predict(self.booster, encode(frame, self.contract.inputs), self.contract.inputs)
+        inputs, calibration = self.contract.inputs, self.contract.calibration
+        scores = predict(self.booster, encode(frame, inputs), inputs)
+        return scores if calibration is None else calibration.apply(scores)
+
+    @property
+    def scale(self) -> str:
+        """What base and contributions sum to: log odds, log (of a count) or value."""
+        learner = json.loads(self.booster.save_config())["learner"]
+        name = learner["learner_train_param"]["objective"]
+        known = {"binary:logistic": "log odds", "reg:logistic": "log odds", "count:poisson": "log"}
+        return known.get(name, "value")
 
     def rows(self, file: str) -> pd.DataFrame:
         """Read the rows kept with the model: REFERENCE_FILE (training) or HOLDOUT_FILE."""
@@ -122,8 +130,8 @@ class StoredModel:
     def contributions(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], Vector]:
         """Return exact TreeSHAP values, shape (rows, inputs), and the base value of each row.
 
-        Base plus contributions is the margin: log odds where the output is a probability, else
-        the value. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
+        Base plus contributions is the margin, on the scale of `scale`; a calibration comes after it
+        and is not in it. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
         """
         matrix = table(encode(frame, self.contract.inputs), self.contract.inputs)
         values = np.asarray(self.booster.predict(matrix, pred_contribs=True), np.float64)
@@ -139,8 +147,9 @@ def seal(folder: Path, contract: Contract) -> dict[str, str]:
     """Write the contract and the manifest of a model folder.
 
     Returns:
-        `manifest`: sha256 of the manifest, which holds the sha256 of every other file, and
-        `model`: sha256 of the trees alone, the same for the same data, parameters and pins.
+        `manifest`: sha256 of the manifest, which holds the sha256 of every other file;
+        `model`: sha256 of the trees alone, the same for the same data, parameters and pins; and
+        `decision`: digest of what makes their scores an answer, the calibration and the threshold.
     """
     (folder / CONTRACT_FILE).write_text(contract.model_dump_json(indent=1), encoding="utf-8")
     digests = {
@@ -150,7 +159,11 @@ def seal(folder: Path, contract: Contract) -> dict[str, str]:
     }
     manifest = folder / MANIFEST_FILE
     manifest.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
-    return {"manifest": _sha256(manifest), "model": digests[MODEL_FILE]}
+    return {
+        "manifest": _sha256(manifest),
+        "model": digests[MODEL_FILE],
+        "decision": contract.decision_digest,
+    }
 
 
 def load(folder: Path, manifest_digest: str) -> StoredModel:

@@ -16,6 +16,7 @@ from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import FairnessGap, Interval, SiteValue
 from mlops_cli.services.training import sites
 from mlops_cli.services.training.dataset import TrainingSet
+from mlops_cli.services.training.deciding import Decided, decide
 from mlops_cli.services.training.searching import Found, Problem, Say, find
 
 
@@ -25,10 +26,15 @@ class Fitted:
 
     booster: Any
     params: dict[str, Any]
+    """What was searched or found, as it is recorded."""
+    told: dict[str, Any]
+    """All that XGBoost was given, but for the number of trees."""
+    rounds: int
     search: Found
     cross_validation: dict[str, float]
     scores: NDArray[np.float64]
     """Predictions for rows the model has not seen: out of fold where it was trained on them."""
+    decided: Decided
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
     model = config.models[name]
     matrix = encode(data.frame, data.inputs)
     rows, labels = matrix[~data.held], data.labels[~data.held]
-    fixed = _fixed(config, model)
+    fixed = {**estimator.settings(model, labels), "seed": config.seed}
+    weight = estimator.positive_weight(model, fixed)
 
     def folds(seed: int) -> NDArray[np.int64]:
         classes = model.task == "classification"
@@ -64,14 +71,14 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
         )
 
     def binned(numbers: NDArray[np.int64]) -> estimator.Folds:
-        return estimator.Folds(rows, labels, numbers, data.inputs)
+        return estimator.Folds(rows, labels, numbers, data.inputs, weight)
 
     def score(parts: estimator.Folds, params: Mapping[str, Any]) -> estimator.FoldScores:
         return parts.score({**fixed, **params}, model.search.max_rounds, model.search.patience)
 
     numbers = folds(config.seed)
     shared = binned(numbers)
-    problem = Problem(shared, numbers, data.entities[~data.held], labels, fixed)
+    problem = Problem(shared, numbers, data.entities[~data.held], labels, fixed, weight)
     found = find(config, name, problem, say, kept)
     best = dict(found.chosen.params)
     repeats = [
@@ -81,23 +88,29 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
     rounds = int(np.median([each.rounds for each in repeats]))
     say(f"{name}: fitting {rounds} trees on {len(rows)} rows")
     booster = estimator.fit(rows, labels, data.inputs, {**fixed, **best}, rounds)
+    unseen = [each.out_of_fold for each in repeats]
+    decided = decide(model, data.entities[~data.held], labels, unseen, config.seed)
     scored = [
-        metrics.evaluate(model.task, labels, each.out_of_fold, model.threshold) for each in repeats
+        metrics.evaluate(model.task, labels, each, decided.threshold)
+        for each in decided.out_of_fold
     ]
     scores = estimator.predict(booster, matrix, data.inputs)
-    scores[~data.held] = repeats[0].out_of_fold
+    scores[~data.held] = unseen[0]
     return Fitted(
         booster=booster,
-        params={**best, "rounds": rounds},
+        params={**best, "rounds": rounds, **_found(model, fixed), **decided.params},
+        told={**fixed, **best},
+        rounds=rounds,
         search=found,
         cross_validation={key: float(np.mean([s[key] for s in scored])) for key in scored[0]},
-        scores=scores,
+        scores=decided.calibrated(scores),
+        decided=decided,
     )
 
 
-def _fixed(config: Config, model: ModelConfig) -> dict[str, Any]:
-    """Return what XGBoost is given beside the searched parameters."""
-    return {**estimator.objective(model), "seed": config.seed}
+def _found(model: ModelConfig, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was not searched and yet comes from the data."""
+    return {} if model.class_weight == "none" else {"scale_pos_weight": fixed["scale_pos_weight"]}
 
 
 def _repeats(model: ModelConfig, data: TrainingSet) -> int:
@@ -108,13 +121,11 @@ def _repeats(model: ModelConfig, data: TrainingSet) -> int:
 def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Measured:
     """Evaluate the final model on the entities it has not seen."""
     model = config.models[name]
-    params = {**_fixed(config, model), **fitted.params}
-    rounds = params.pop("rounds")
-    truth, scores = data.labels[data.held], fitted.scores[data.held]
+    told, truth, scores = fitted.told, data.labels[data.held], fitted.scores[data.held]
     entities, frame = data.entities[data.held], data.frame[data.held]
     return Measured(
         metrics=resampling.intervals(
-            model.task, truth, scores, entities, model.threshold, config.seed
+            model.task, truth, scores, entities, fitted.decided.threshold, config.seed
         ),
         fairness=fairness.assess(
             model.task,
@@ -125,11 +136,11 @@ def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Mea
             metrics=model.fairness_metrics,
             limit=model.fairness.limit,
             min_group_rows=model.fairness.min_group_rows,
-            threshold=model.threshold,
+            threshold=fitted.decided.threshold,
             seed=config.seed,
         ),
-        naive=sites.naive(config, name, data, params, _repeats(model, data)),
-        sites=sites.left_out(config, name, data, params, rounds),
+        naive=sites.naive(config, name, data, told, _repeats(model, data), fitted.decided),
+        sites=sites.left_out(config, name, data, told, fitted.rounds, fitted.decided),
     )
 
 

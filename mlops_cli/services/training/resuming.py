@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlops_cli.backends import environment, files
+from mlops_cli.backends import environment, estimator, files
 from mlops_cli.config import Config, recorded
 from mlops_cli.domain.search.trials import Trial
 from mlops_cli.errors import UnavailableError
@@ -23,12 +23,14 @@ _BUDGET = ("trials", "minutes", "nested")
 def place(config: Config, name: str, digest: str) -> Path:
     """Return the folder of the trials of a search, by all that decides what comes of a trial.
 
-    That is the training set, the configuration but for how much is tried, and the packages.
+    That is the training set, the configuration but for how much is tried, the packages and the
+    device.
     """
     record = recorded(config, name)
     for key in _BUDGET:
         record["model"]["search"].pop(key, None)
-    decides = json.dumps([digest, record, environment.packages()], sort_keys=True)
+    device, _ = estimator.device(config.models[name])
+    decides = json.dumps([digest, record, environment.packages(), device], sort_keys=True)
     return Path(config.state) / "search" / name / hashlib.sha256(decides.encode()).hexdigest()[:16]
 
 

@@ -10,6 +10,7 @@ from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.results import Rows, TrainResult
 from mlops_cli.services.training import resuming
 from mlops_cli.services.training.dataset import build
+from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.fitting import fit, measure
 from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import store, surroundings
@@ -32,7 +33,7 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         "mlops.model": name,
         "mlops.dataset_digest": data.digests.whole,
         "mlops.policy_digest": policy_digest(model),
-        **surroundings(config),
+        **surroundings(config, name),
     }
     with (
         resuming.keeping(config, name, data.digests.whole) as kept,
@@ -57,8 +58,11 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         views=data.views,
         left_out=data.left_out,
         set_aside=data.set_aside,
-        warnings=leaks.warnings(
-            data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
+        warnings=(
+            *leaks.warnings(
+                data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
+            ),
+            *doubts(model, fitted.decided),
         ),
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
@@ -66,6 +70,8 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         params=fitted.params,
         search=fitted.search.summary,
         optimism=fitted.search.summary.optimism,
+        calibration=fitted.decided.choice,
+        operating_point=fitted.decided.operating_point,
         evals=fitted.search.summary.trials,
         seconds=round(time.monotonic() - started, 1),
     )

@@ -13,6 +13,7 @@ from mlops_cli.backends import estimator, search
 from mlops_cli.backends.registry import TrialRun
 from mlops_cli.config import Config
 from mlops_cli.config.training import SearchConfig
+from mlops_cli.domain import boosting
 from mlops_cli.domain.results import SearchSummary
 from mlops_cli.domain.search.choosing import lowest, optimism, simplest
 from mlops_cli.domain.search.losses import NAMES, Blocks, row_losses, told
@@ -36,6 +37,8 @@ class Problem:
     labels: NDArray[np.float64]
     fixed: Mapping[str, Any]
     """XGBoost's parameters that are not searched, the loss among them."""
+    positive_weight: float = 1.0
+    """What a row with label 1 weighs in the loss."""
 
     @property
     def metric(self) -> str:
@@ -161,10 +164,12 @@ def _mean(sums: NDArray[np.float64], blocks: Blocks) -> float:
 def _sums(
     problem: Problem, blocks: Blocks, fits: list[estimator.FoldFit], which: range
 ) -> NDArray[np.float64]:
+    weights = boosting.row_weights(problem.labels, problem.positive_weight)
     parts = [
         blocks.sums(
             each.held,
-            row_losses(problem.metric, problem.labels[each.held], each.predicted),
+            row_losses(problem.metric, problem.labels[each.held], each.predicted)
+            * weights[each.held],
             fold,
             fold + 1,
         )

@@ -12,8 +12,9 @@ from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import metrics, resampling, split
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.missing import with_fills
-from mlops_cli.domain.results import SiteValue
+from mlops_cli.domain.results import Interval, SiteValue
 from mlops_cli.services.training.dataset import TrainingSet
+from mlops_cli.services.training.deciding import Decided
 
 Mask = NDArray[np.bool_]
 
@@ -27,7 +28,12 @@ MIN_OF_A_CLASS = 5
 
 
 def naive(
-    config: Config, name: str, data: TrainingSet, params: Mapping[str, Any], repeats: int
+    config: Config,
+    name: str,
+    data: TrainingSet,
+    params: Mapping[str, Any],
+    repeats: int,
+    decided: Decided,
 ) -> dict[str, float] | None:
     """Cross-validate the parameters as if each row were an entity: what a row split would claim.
 
@@ -39,6 +45,7 @@ def naive(
         data: Its training set.
         params: All that XGBoost is given, without the number of trees.
         repeats: How many draws of folds.
+        decided: Calibration, fitted anew across the folds of rows, and threshold.
 
     Returns:
         Every metric out of fold, mean over the repetitions, or None where each entity has one row
@@ -50,23 +57,36 @@ def naive(
         return None
     rows = encode(data.frame[~data.held], data.inputs)
     single = np.arange(len(rows)).astype(str)
-    scored = []
-    for seed in range(config.seed, config.seed + repeats):
-        classes = model.task == "classification"
-        folds = split.grouped_folds(single, labels, model.search.folds, seed, stratify=classes)
-        parts = estimator.Folds(rows, labels, folds, data.inputs)
+    weight, classes, scored = (
+        estimator.positive_weight(model, params),
+        model.task == "classification",
+        [],
+    )
+    drawn = [
+        split.grouped_folds(single, labels, model.search.folds, seed, stratify=classes)
+        for seed in range(config.seed, config.seed + repeats)
+    ]
+    for folds in drawn:
+        parts = estimator.Folds(rows, labels, folds, data.inputs, weight)
         found = parts.score(params, model.search.max_rounds, model.search.patience).out_of_fold
-        scored.append(metrics.evaluate(model.task, labels, found, model.threshold))
+        found = decided.across(found, labels, drawn[0])
+        scored.append(metrics.evaluate(model.task, labels, found, decided.threshold))
     return {key: float(np.mean([each[key] for each in scored])) for key in scored[0]}
 
 
 def left_out(
-    config: Config, name: str, data: TrainingSet, params: Mapping[str, Any], rounds: int
+    config: Config,
+    name: str,
+    data: TrainingSet,
+    params: Mapping[str, Any],
+    rounds: int,
+    decided: Decided,
 ) -> tuple[SiteValue, ...]:
     """Refit the parameters without each site in turn, the largest first, and measure there.
 
     Trained is on the training rows of the other sites, without any entity of the site; measured on
-    all rows of the site. The parameters were chosen with the site's training rows among the others.
+    all rows of the site. The parameters, the calibration and the threshold were found with the
+    site's training rows among the others.
     """
     if data.sites is None:
         return ()
@@ -79,7 +99,9 @@ def left_out(
         if position >= MOST_SITES:
             problem = f"not among the {MOST_SITES} largest sites"
         scores = None if problem else _scores(model, data, here, others, params, rounds)
-        found.append(_measured(config, name, data, str(sites[at]), scores, problem))
+        answers = None if scores is None else decided.calibrated(scores)
+        value = _interval(config, name, data, here, answers, decided.threshold)
+        found.append(_measured(model, data, str(sites[at]), value, problem))
     return tuple(found)
 
 
@@ -117,30 +139,37 @@ def _scores(
     return estimator.predict(booster, matrix[here], inputs)
 
 
-def _measured(
+def _interval(
     config: Config,
     name: str,
     data: TrainingSet,
-    site: str,
+    here: Mask,
     scores: NDArray[np.float64] | None,
-    problem: str,
+    threshold: float,
+) -> Interval | None:
+    if scores is None:
+        return None
+    model = config.models[name]
+    truth, who = data.labels[here], data.entities[here]
+    found = resampling.intervals(
+        model.task, truth, scores, who, threshold, config.seed, names=[model.metric]
+    )
+    return found[model.metric]
+
+
+def _measured(
+    model: ModelConfig, data: TrainingSet, site: str, value: Interval | None, problem: str
 ) -> SiteValue:
-    model, here = config.models[name], data.sites == site
-    truth, entities = data.labels[here], data.entities[here]
-    value = low = high = None
-    if scores is not None:
-        found = resampling.intervals(
-            model.task, truth, scores, entities, model.threshold, config.seed, names=[model.metric]
-        )[model.metric]
-        value, low, high = found.value, found.low, found.high
+    here = data.sites == site
+    truth = data.labels[here]
     return SiteValue(
         site=site,
         rows=len(truth),
-        entities=len(set(entities)),
+        entities=len(set(data.entities[here])),
         positives=int(truth.sum()) if model.task == "classification" else None,
         metric=model.metric,
-        value=value,
-        low=low,
-        high=high,
+        value=value.value if value else None,
+        low=value.low if value else None,
+        high=value.high if value else None,
         problem=problem,
     )

@@ -20,13 +20,15 @@ CONFIG_FILE = "config.json"
 SITES_FILE = "sites.json"
 SEARCH_FILE = "search.json"
 _CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
-_VERSION, _THREADS = "mlops.version.", "mlops.threads"
+DECISION_FILE = "decision.json"
+_VERSION, _THREADS, _DEVICE = "mlops.version.", "mlops.threads", "mlops.device"
 
 
-def surroundings(config: Config) -> dict[str, str]:
-    """Return as tags of a run what it is made with: commit, packages and threads."""
+def surroundings(config: Config, name: str) -> dict[str, str]:
+    """Return as tags of a run what it is made with: commit, packages, threads and device."""
     made = environment.commit(config.root) | environment.packages()
-    return {**made, _THREADS: str(estimator.threads())}
+    device, _ = estimator.device(config.models[name])
+    return {**made, _THREADS: str(estimator.threads()), _DEVICE: device}
 
 
 def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -35,7 +37,9 @@ def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {
         "code": {title: tags[tag] for tag, title in _CODE.items() if tag in tags},
         "pins": {tag.removeprefix(_VERSION): value for tag, value in pins.items()},
-        "threads": {"threads": tags[_THREADS]} if _THREADS in tags else {},
+        "threads": {"threads": tags[_THREADS], "device": tags.get(_DEVICE, "cpu")}
+        if _THREADS in tags
+        else {},
     }
 
 
@@ -53,6 +57,7 @@ def store(
         kept: dict[str, object] = {
             SEARCH_FILE: {**fitted.search.record(), "importance": importance},
             DATASET_FILE: data.record(),
+            DECISION_FILE: fitted.decided.record(),
             CONFIG_FILE: recorded(config, name),
         }
         if measured.sites:
@@ -78,9 +83,16 @@ def write_model(
     registry.write_model(folder, fitted.booster, list(data.inputs), environment.pins())
     _write_rows(folder, model, data, fitted, config.seed)
     entities = len(set(data.entities[~data.held]))
-    return estimator.seal(
-        folder, Contract.of(name, model, data.features, entities, data.digests.whole)
+    contract = Contract.of(
+        name,
+        model,
+        data.features,
+        entities,
+        data.digests.whole,
+        threshold=fitted.decided.threshold,
+        calibration=fitted.decided.calibration,
     )
+    return estimator.seal(folder, contract)
 
 
 def _write_rows(
