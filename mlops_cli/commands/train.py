@@ -27,6 +27,13 @@ def train(
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Stop at the run; make no version.")
     ] = False,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="Also fit the final parameters on parts of the data: would more data help?",
+        ),
+    ] = False,
     reproduce: Annotated[
         str | None,
         typer.Option(
@@ -37,7 +44,7 @@ def train(
 ) -> Answer:
     """Train models, measure them on unseen entities and register them as challengers."""
     if reproduce is not None:
-        return _reproduce(session, models or [], reproduce, every or no_register)
+        return _reproduce(session, models or [], reproduce, every or no_register or learning_curve)
     if bool(models) == every:
         raise InputError(
             "name the models to train, or else --all", "as `mlops train heart_disease`"
@@ -48,7 +55,9 @@ def train(
     register = None if no_register else registration.register
     results, failures = for_each(
         names,
-        lambda name: training.train(session.config, name, session.say, register),
+        lambda name: training.train(
+            session.config, name, session.say, register, learning_curve=learning_curve
+        ),
         session,
     )
     trained = [each for each in results if isinstance(each, TrainResult)]
@@ -62,7 +71,7 @@ def train(
 def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> Answer:
     if len(models) != 1 or more:
         raise InputError(
-            "--reproduce takes one model and neither --all nor --no-register: it stores nothing",
+            "--reproduce takes one model and no other option: it stores nothing",
             "as `mlops train heart_disease --reproduce RUN_ID`",
         )
     (name,) = session.models(models)
@@ -113,16 +122,47 @@ def _view(result: TrainResult) -> list[object]:
         (gap.attribute, gap.metric, interval(gap.value, gap.low, gap.high), gap.limit, gap.verdict)
         for gap in result.fairness
     ]
-    views = [table(title, ("metric", "held out entities [95 %]", "cross-validation"), metrics)]
+    views: list[object] = [
+        table(title, ("metric", "held out entities [95 %]", "cross-validation"), metrics)
+    ]
     if gaps:
         columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
         views.append(table("Fairness", columns, gaps))
+    views += _compared_with(result)
     gone = [_absent(view) for view in result.views if view.expired or view.unknown]
     gone += [
         f"{name}: missing for {count} labels, which were left out (missing: refuse)"
         for name, count in result.left_out.items()
     ]
-    return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
+    last = f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"
+    return [*views, *gone, last, f"report {result.report}"]
+
+
+def _compared_with(result: TrainResult) -> list[object]:
+    """Return the model beside simpler ones, where it is weak, and whether more data would help."""
+    rows = [
+        (
+            each.name,
+            interval(*vars(each.metrics[each.metric]).values()),
+            interval(*vars(each.difference).values()),
+            each.beaten,
+        )
+        for each in result.baselines
+    ]
+    metric = next((each.metric for each in result.baselines), "")
+    columns = ("baseline", f"its {metric} [95 %]", "ours is better by", "beaten")
+    views: list[object] = [table("Baselines", columns, rows)]
+    views += [
+        f"not shown to beat the {each.name} baseline: a simpler model may do as well"
+        for each in result.baselines
+        if not each.beaten
+    ]
+    views += [
+        f"weak where {each.name}: loss {interval(*vars(each.excess).values())} above the rest, "
+        f"{each.rows} rows"
+        for each in result.slices
+    ]
+    return views + ([result.learning_curve.message] if result.learning_curve else [])
 
 
 def _absent(view: ViewCoverage) -> str:

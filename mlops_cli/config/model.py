@@ -54,6 +54,11 @@ class ModelConfig(Section):
     protected: dict[Name, ProtectedConfig] = Field(
         default_factory=dict, description="features across whose groups fairness is measured"
     )
+    slices: tuple[Name, ...] = Field(
+        (),
+        description="features by whose words or quartiles the model is also measured, as [ward]; "
+        "the protected ones always are",
+    )
     fairness: FairnessConfig = Field(
         default_factory=FairnessConfig, description="tolerated gaps between groups"
     )
@@ -155,6 +160,14 @@ class ModelConfig(Section):
             if given != _kind(spec):
                 raise ValueError(f"derived feature {name!r} is {spec.type}, not {given}")
             kinds[name] = given
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_features(self) -> Self:
+        for name in self.slices:
+            if name not in self.features:
+                known = ", ".join(self.features)
+                raise ValueError(f"slice {name!r} is not a feature; the features are {known}")
         return self
 
     @model_validator(mode="after")

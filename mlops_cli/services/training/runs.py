@@ -8,14 +8,25 @@ from mlops_cli.config import Config
 from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.results import Rows, TrainResult
 from mlops_cli.services.training.dataset import build
+from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import Say, fit, measure
+from mlops_cli.services.training.reporting import REPORT_FILE, Trained
 from mlops_cli.services.training.storing import store, surroundings
 
 Register = Callable[[Config, str, str], int]
 
 
-def train(config: Config, name: str, say: Say, register: Register | None) -> TrainResult:
+def train(
+    config: Config,
+    name: str,
+    say: Say,
+    register: Register | None,
+    *,
+    learning_curve: bool = False,
+) -> TrainResult:
     """Train, evaluate and store one model, and make its run a version if `register` is given.
+
+    With `learning_curve` the final parameters are also fitted on parts of the training entities.
 
     Raises:
         NotFoundError: The labels or a feature source do not exist.
@@ -34,7 +45,8 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
     with registry.run(config, name, tags) as run_id:
         fitted = fit(config, name, data, say)
         measured = measure(config, name, data, fitted)
-        digests = store(config, name, run_id, data, fitted, measured)
+        evaluated = evaluate(config, name, data, fitted, say, curve=learning_curve)
+        digests = store(Trained(config, name, run_id, data, fitted, measured, evaluated))
     version = register(config, name, run_id) if register else None
     return TrainResult(
         model=name,
@@ -50,6 +62,10 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,
+        baselines=evaluated.baselines,
+        slices=evaluated.found,
+        learning_curve=evaluated.curve,
+        report=registry.artifact_place(config, run_id, f"evidence/{REPORT_FILE}"),
         params=fitted.params,
         evals=model.search.trials,
         seconds=round(time.monotonic() - started, 1),
