@@ -8,7 +8,7 @@ import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import Reproduction, TrainResult, ViewCoverage
+from mlops_cli.domain.results import Baseline, Reproduction, TrainResult, ViewCoverage
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -152,17 +152,19 @@ def _compared_with(result: TrainResult) -> list[object]:
     metric = next((each.metric for each in result.baselines), "")
     columns = ("baseline", f"its {metric} [95 %]", "ours is better by", "beaten")
     views: list[object] = [table("Baselines", columns, rows)]
+    views += [_beside(each) for each in result.baselines if not each.beaten]
     views += [
-        f"not shown to beat the {each.name} baseline: a simpler model may do as well"
-        for each in result.baselines
-        if not each.beaten
-    ]
-    views += [
-        f"weak where {each.name}: loss {interval(*vars(each.excess).values())} above the rest, "
-        f"{each.rows} rows"
+        f"weaker where {each.name} ({each.rows} rows): loss higher by "
+        f"{interval(*vars(each.excess).values())}"
         for each in result.slices
     ]
     return views + ([result.learning_curve.message] if result.learning_curve else [])
+
+
+def _beside(baseline: Baseline) -> str:
+    if baseline.difference.high < 0:
+        return f"worse than the {baseline.name} baseline: use the simpler model"
+    return f"not shown to beat the {baseline.name} baseline: a simpler model may do as well"
 
 
 def _absent(view: ViewCoverage) -> str:

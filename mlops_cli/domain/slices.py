@@ -6,36 +6,25 @@ p-values are adjusted for all of them (Benjamini and Hochberg 1995) and the inte
 are reported for having been chosen (Benjamini and Yekutieli 2005).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from mlops_cli.config import FeatureConfig
 from mlops_cli.config.tasks import Task
+from mlops_cli.domain.conditions import MIN_ROWS, Condition
 from mlops_cli.domain.metrics import Array, Vector
 from mlops_cli.domain.resampling import CELLS
 from mlops_cli.domain.results import Interval, Slice
-from mlops_cli.domain.split import Mask, entity_codes
+from mlops_cli.domain.split import entity_codes
 
-MIN_ROWS = 30
+MIN_ENTITIES = 10
+"""Fewer say more about themselves than about the model, and their noise cannot be told."""
 ALPHA = 0.05
 MOST = 5
 PAIRED_FEATURES = 25
-WORDS = 20
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Rows that one feature has in common."""
-
-    feature: str
-    name: str
-    rows: Mask
 
 
 @dataclass(frozen=True)
@@ -60,56 +49,10 @@ def losses(task: Task, truth: Array, prediction: Array) -> Vector:
     return np.asarray(-(truth * np.log(p) + (1 - truth) * np.log1p(-p)), dtype=np.float64)
 
 
-def conditions(
-    frame: pd.DataFrame, features: Mapping[str, FeatureConfig], min_rows: int = MIN_ROWS
-) -> list[Condition]:
-    """Return the words, truth values or quartiles of each feature, and where it is missing.
-
-    Conditions of fewer than `min_rows`, or of all but fewer, are left out; of a feature of many
-    words the 20 most frequent ones remain.
-
-    >>> frame = pd.DataFrame({"age": np.arange(200.0)})
-    >>> [each.name for each in conditions(frame, {"age": FeatureConfig(type="float")})]
-    ['age < 49.75', 'age 49.75 to 99.5', 'age 99.5 to 149.25', 'age >= 149.25']
-    """
-    found: list[Condition] = []
-    for name, spec in features.items():
-        values = frame[name]
-        gaps = values.isna().to_numpy(dtype=bool)
-        parts = [*_parts(name, values[~gaps], spec)]
-        for label, inside in parts:
-            rows = np.zeros(len(frame), dtype=bool)
-            rows[~gaps] = inside
-            found.append(Condition(name, label, rows))
-        found.append(Condition(name, f"{name} missing", gaps))
-    return [each for each in found if min_rows <= each.rows.sum() <= len(frame) - min_rows]
-
-
-def _parts(name: str, values: "pd.Series", spec: FeatureConfig) -> Iterator[tuple[str, Mask]]:
-    if spec.type in {"category", "bool"}:
-        for value in values.value_counts(sort=True).index[:WORDS]:
-            word = value if spec.type == "category" else str(bool(value)).lower()
-            yield f"{name} = {word}", (values == value).to_numpy(dtype=bool)
-        return
-    numbers = values.to_numpy(dtype=np.float64)
-    if 1 < len(distinct := np.unique(numbers)) <= 4:
-        yield from ((f"{name} = {each:.5g}", numbers == each) for each in distinct)
-        return
-    if not len(numbers):
-        return
-    limits = np.unique(np.quantile(numbers, (0.25, 0.5, 0.75)))
-    part = np.searchsorted(limits, numbers, side="right")
-    said = [f"{each:.5g}" for each in limits]
-    names = [f"{name} < {said[0]}"]
-    names += [f"{name} {low} to {high}" for low, high in pairwise(said)]
-    for number, label in enumerate([*names, f"{name} >= {said[-1]}"]):
-        yield label, part == number
-
-
 def measured(
     groups: Sequence[Condition], loss: Array, truth: Array, prediction: Array, entities: Array
 ) -> tuple[Slice, ...]:
-    """Measure groups that somebody has named; small ones show as such by their interval.
+    """Measure groups that somebody has named, those of at least 10 entities.
 
     >>> rows = np.arange(100) < 50
     >>> (a,) = measured([Condition("x", "x = 1", rows)], rows * 1.0, rows, rows, np.arange(100))
@@ -117,10 +60,13 @@ def measured(
     (50, 1.0)
     """
     codes, _ = entity_codes(entities)
-    some = [each for each in groups if 0 < each.rows.sum() < len(loss)]
+    every = [
+        _measure((each,), loss, truth, prediction, codes)
+        for each in groups
+        if 0 < each.rows.sum() < len(loss)
+    ]
     return tuple(
-        _with_interval(_measure((each,), loss, truth, prediction, codes), ALPHA).slice
-        for each in some
+        _with_interval(each, ALPHA).slice for each in every if each.slice.entities >= MIN_ENTITIES
     )
 
 
@@ -130,7 +76,8 @@ def worst(
     """Return the slices that are worse beyond noise, worst first, and how many were looked at.
 
     Looked at are all conditions, and all pairs of conditions on two of the first 25 features,
-    each with at least 30 rows. Of those that share a condition only the worst is returned.
+    each with at least 30 rows. Of those that share a condition only the worst is returned, and none
+    of fewer than 10 entities.
 
     Args:
         features: the conditions, those of the most important features first.
@@ -142,7 +89,8 @@ def worst(
     codes, _ = entity_codes(entities)
     candidates, total = _candidates(features, loss)
     every = [_measure(parts, loss, truth, prediction, codes) for parts in candidates]
-    every = sorted(every, key=lambda each: (each.slice.p_value, each.slice.name))
+    every = [each for each in every if each.slice.entities >= MIN_ENTITIES]
+    every.sort(key=lambda each: (each.slice.p_value, each.slice.name))
     ranks = np.arange(1, len(every) + 1)
     raised = np.array([each.slice.p_value for each in every]) * total / ranks
     adjusted = np.minimum.accumulate(raised[::-1])[::-1] if every else raised

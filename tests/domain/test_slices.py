@@ -6,6 +6,7 @@ import pytest
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain import slices
+from mlops_cli.domain.conditions import conditions
 
 NUMBERS = {f"x{n}": FeatureConfig(type="float") for n in range(4)}
 WORDS = {f"c{n}": FeatureConfig(type="category", categories=("a", "b", "c")) for n in range(3)}
@@ -19,7 +20,7 @@ def table(rows: int, seed: int) -> pd.DataFrame:
 
 
 def found(frame: pd.DataFrame, loss: np.ndarray, entities: np.ndarray) -> list[slices.Slice]:
-    known, loss = slices.conditions(frame, FEATURES), np.asarray(loss)
+    known, loss = conditions(frame, FEATURES), np.asarray(loss)
     return list(slices.worst(known, loss, loss, loss, entities)[0])
 
 
@@ -98,7 +99,7 @@ def test_conditions_of_every_kind() -> None:
         "same": FeatureConfig(type="float"),
         "gone": FeatureConfig(type="float"),
     }
-    names = [each.name for each in slices.conditions(frame, specs)]
+    names = [each.name for each in conditions(frame, specs)]
     assert names == [
         "flag = true", "flag = false", "count = 0", "count = 1", "count = 2", "count missing",
     ]  # fmt: skip
@@ -119,5 +120,17 @@ def test_more_features_than_are_paired_are_still_looked_at() -> None:
     frame = pd.DataFrame({name: random.integers(0, 2, 600).astype(float) for name in specs})
     last = f"f{slices.PAIRED_FEATURES + 2}"
     loss = random.exponential(size=600) + 2 * frame[last].to_numpy()
-    worst, _ = slices.worst(slices.conditions(frame, specs), loss, loss, loss, np.arange(600))
+    worst, _ = slices.worst(conditions(frame, specs), loss, loss, loss, np.arange(600))
     assert worst[0].parts == (f"{last} = true",)
+
+
+def test_a_few_entities_are_no_slice_however_many_rows_they_have() -> None:
+    frame = table(1000, 10)
+    frame["c0"] = np.where(np.arange(1000) < 90, "a", "b")
+    ids = np.where(np.arange(1000) < 90, np.arange(1000) % 9, np.arange(1000))
+    loss = np.random.default_rng(0).exponential(size=1000) + 9.0 * (frame["c0"] == "a").to_numpy()
+    assert all("c0 = a" not in each.parts for each in found(frame, loss, ids))
+    (group, *_) = known = conditions(frame, {"c0": WORDS["c0"]})
+    assert group.name == "c0 = b"
+    measured = slices.measured(known, loss, loss, loss, ids)
+    assert [each.parts for each in measured] == [("c0 = b",)]

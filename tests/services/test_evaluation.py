@@ -141,13 +141,16 @@ def test_a_weak_spot_is_found_and_named(trained: Project) -> None:
 
 
 def test_configured_groups_are_measured_even_where_nothing_is_wrong(trained: Project) -> None:
-    sex = np.random.default_rng(2).choice(["f", "m"], 400)
-    data = trained(rows(sex=sex), protected={"x": {"bins": [0]}}, slices=["sex", "x"])
+    sex = np.random.default_rng(2).choice(["f", "m", "x"], 1000, p=[0.49, 0.5, 0.01])
+    data = trained(rows(1000, sex=sex), protected={"x": {"bins": [0]}}, slices=["sex", "x"])
     kept = json.loads((evidence(data) / "slices.json").read_text(encoding="utf-8"))
     groups = {each["parts"][0]: each for each in kept["groups"]}
     assert set(groups) == {"sex = f", "sex = m", "x under 0", "x 0 and over"}
-    assert sum(groups[name]["rows"] for name in ("sex = f", "sex = m")) == data["rows"]["test"]
+    halves = [groups[name]["rows"] for name in ("x under 0", "x 0 and over")]
+    assert sum(halves) == data["rows"]["test"]
     assert groups["sex = f"]["metric"]["low"] < groups["sex = f"]["metric"]["high"]
+    text = " ".join(read(data).text.split())
+    assert "Groups of fewer than 30 rows or 10 entities are not shown" in text
 
 
 def test_a_slice_by_what_is_no_feature_is_refused(tmp_path: Path, mlops: Mlops) -> None:

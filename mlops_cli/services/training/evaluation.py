@@ -11,6 +11,7 @@ from mlops_cli.backends import estimator, linear
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import curves, resampling, slices
 from mlops_cli.domain.columns import encode
+from mlops_cli.domain.conditions import Condition, conditions
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import Baseline, CurvePoint, Interval, LearningCurve, Slice, Verdict
 from mlops_cli.services.training.dataset import TrainingSet
@@ -137,7 +138,7 @@ def _weak_spots(held: Held, data: TrainingSet, fitted: Fitted) -> tuple[tuple[Sl
     gains = estimator.importance(fitted.booster, list(data.inputs))
     order = sorted(data.features, key=lambda name: -gains.get(name, np.inf))
     features = {name: data.features[name] for name in order}
-    known = slices.conditions(held.frame, features)
+    known = conditions(held.frame, features)
     loss = slices.losses(held.model.task, held.truth, held.scores)
     found, total = slices.worst(known, loss, held.truth, held.scores, held.entities)
     return _with_metric(held, known, found), total
@@ -145,7 +146,7 @@ def _weak_spots(held: Held, data: TrainingSet, fitted: Fitted) -> tuple[tuple[Sl
 
 def _groups(held: Held, data: TrainingSet) -> tuple[Slice, ...]:
     groups = [
-        slices.Condition(name, f"{name} {'' if protected.bins else '= '}{group}", members == group)
+        Condition(name, f"{name} {'' if protected.bins else '= '}{group}", members == group)
         for name, protected in held.model.protected.items()
         for members in [protected_groups(held.model, held.frame)[name]]
         for group in sorted(set(members))
@@ -153,15 +154,15 @@ def _groups(held: Held, data: TrainingSet) -> tuple[Slice, ...]:
     named: dict[str, FeatureConfig] = {
         name: data.features[name] for name in held.model.slices if name not in held.model.protected
     }
-    groups += slices.conditions(held.frame, named, min_rows=1)
+    fewest = held.model.fairness.min_group_rows
+    groups = [each for each in groups if each.rows.sum() >= fewest]
+    groups += conditions(held.frame, named, fewest)
     loss = slices.losses(held.model.task, held.truth, held.scores)
     found = slices.measured(groups, loss, held.truth, held.scores, held.entities)
     return _with_metric(held, groups, found)
 
 
-def _with_metric(
-    held: Held, known: list[slices.Condition], found: tuple[Slice, ...]
-) -> tuple[Slice, ...]:
+def _with_metric(held: Held, known: list[Condition], found: tuple[Slice, ...]) -> tuple[Slice, ...]:
     """Add the metric that decides to each slice."""
     rows = {each.name: each.rows for each in known}
     return tuple(

@@ -13,6 +13,7 @@ from mlops_cli.backends import estimator, files, plots, report_page
 from mlops_cli.config import Config, recorded
 from mlops_cli.domain import curves
 from mlops_cli.domain.results import Interval, Verdict
+from mlops_cli.domain.slices import MIN_ENTITIES
 from mlops_cli.errors import first_line
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.evaluation import Evaluated, Held
@@ -131,6 +132,7 @@ def _facts(
         "found": result.found,
         "looked_at": result.looked_at,
         "groups": result.groups,
+        "fewest": {"rows": model.fairness.min_group_rows, "entities": MIN_ENTITIES},
         "curve": result.curve,
         "views": trained.data.views,
         "left_out": trained.data.left_out,
