@@ -14,6 +14,8 @@ import pytest
 import yaml
 from running import Mlops
 
+from mlops_cli.backends import registry
+from mlops_cli.config import load_config
 from mlops_cli.domain.split import in_holdout
 
 EVIL = "<script>alert(1)</script>"
@@ -22,14 +24,20 @@ SEARCH = {"trials": 2, "folds": 2, "max_rounds": 40, "patience": 10}
 Project = Callable[..., dict[str, Any]]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tables: MLflow takes seconds to make its first database."""
+    return tmp_path_factory.mktemp("evaluation")
+
+
 @pytest.fixture
-def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlops: Mlops) -> Project:
-    """Train a model of a table in a folder of its own, and return the data of the answer."""
-    monkeypatch.chdir(tmp_path)
+def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, mlops: Mlops) -> Project:
+    """Train a model of a table, and return the data of the answer."""
+    monkeypatch.chdir(folder)
 
     def train(frame: pd.DataFrame, *options: str, **model: Any) -> dict[str, Any]:
-        project(tmp_path, frame, **model)
-        assert mlops("features", "apply", "--quiet").code == 0
+        project(folder, frame, **model)
+        assert mlops("features", "apply", "--yes", "--quiet").code == 0
         run = mlops("train", "m", "--json", *options)
         assert run.code == 0, run.err
         return run.data
@@ -327,8 +335,12 @@ def test_a_feature_that_is_always_missing(trained: Project) -> None:
 
 
 def example(data: dict[str, Any]) -> str:
-    (found,) = Path(".mlops/artifacts/models").rglob("input_example.json")
-    return found.read_text(encoding="utf-8")
+    return (model_folder(data) / "input_example.json").read_text(encoding="utf-8")
+
+
+def model_folder(data: dict[str, Any]) -> Path:
+    config = load_config(Path("config.yaml"))
+    return registry.files_of(config, registry.version(config, "m", data["version"]))[0]
 
 
 def test_the_example_is_nobody_and_the_model_takes_it(trained: Project) -> None:
@@ -340,7 +352,6 @@ def test_the_example_is_nobody_and_the_model_takes_it(trained: Project) -> None:
     assert known["ward"] == 1.0
     own = table[["x", "z"]].to_numpy()
     assert not np.isclose(own, [known["x"], known["z"]], atol=1e-6).all(axis=1).any()
-    (folder,) = Path(".mlops/artifacts/models").rglob("MLmodel")
-    model = mlflow.pyfunc.load_model(str(folder.parent))
+    model = mlflow.pyfunc.load_model(str(model_folder(data)))
     assert 0 < float(model.predict(model.input_example)[0]) < 1
     assert {str(each.type) for each in model.metadata.signature.inputs} == {"DataType.double"}
