@@ -178,7 +178,7 @@ def test_the_learning_curve_ends_at_the_model(trained: Project) -> None:
     assert [point["share"] for point in curve["points"]] == [0.1, 0.2, 0.4, 0.7, 1.0]
     assert counts == sorted(set(counts))
     assert curve["points"][-1]["rows"] == data["rows"]["train"]
-    assert curve["points"][-1]["metric"]["value"] == data["metrics"]["roc_auc"]["value"]
+    assert curve["points"][-1]["metric"] == data["metrics"]["roc_auc"]
     assert curve["more_data"] in {"pass", "fail", "inconclusive"}
     assert curve["message"] in Path(data["report"]).read_text(encoding="utf-8")
     assert (evidence(data) / "learning_curve.svg").is_file()

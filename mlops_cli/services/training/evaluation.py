@@ -64,7 +64,9 @@ class Held:
             frame=data.frame[held].reset_index(drop=True),
         )
 
-    def metric(self, scores: Vector, rows: NDArray[np.bool_] | None = None) -> Interval:
+    def metric(
+        self, scores: Vector, rows: NDArray[np.bool_] | None = None, count: int = 1000
+    ) -> Interval:
         """Return the metric that decides, of these predictions and on these rows."""
         some = np.ones(len(scores), dtype=bool) if rows is None else rows
         return resampling.metric_interval(
@@ -74,7 +76,7 @@ class Held:
             self.entities[some],
             self.model.threshold,
             self.seed,
-            _RESAMPLES,
+            count,
         )
 
     def better(self, first: Vector, second: Vector) -> Interval:
@@ -166,7 +168,9 @@ def _with_metric(held: Held, known: list[Condition], found: tuple[Slice, ...]) -
     """Add the metric that decides to each slice."""
     rows = {each.name: each.rows for each in known}
     return tuple(
-        Slice(**{**vars(each), "metric": held.metric(held.scores, _rows_of(each, rows))})
+        Slice(
+            **{**vars(each), "metric": held.metric(held.scores, _rows_of(each, rows), _RESAMPLES)}
+        )
         for each in found
     )
 
