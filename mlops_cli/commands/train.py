@@ -7,16 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.commands.decisions import decisions
 from mlops_cli.commands.session import Answer, Session, command, for_each
-from mlops_cli.commands.views import interval, number, table
-from mlops_cli.domain.results import (
-    Reproduction,
-    SearchSummary,
-    SiteValue,
-    TrainResult,
-    ViewCoverage,
-)
+from mlops_cli.commands.training_view import trained as training_view
+from mlops_cli.commands.views import table
+from mlops_cli.domain.results import Reproduction, TrainResult
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -43,6 +37,13 @@ def train(
         float | None,
         typer.Option(help="Time to try them, for each model. Default: search.minutes."),
     ] = None,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="Also fit the final parameters on parts of the data: would more data help?",
+        ),
+    ] = False,
     reproduce: Annotated[
         str | None,
         typer.Option(
@@ -59,7 +60,8 @@ def train(
     budget = {"trials": trials, "minutes": minutes}
     asked = {key: value for key, value in budget.items() if value is not None}
     if reproduce is not None:
-        return _reproduce(session, models or [], reproduce, bool(every or no_register or asked))
+        more = bool(every or no_register or asked or learning_curve)
+        return _reproduce(session, models or [], reproduce, more)
     if minutes is not None and not 0 < minutes < math.inf:
         raise InputError(f"--minutes is {minutes:g}", "give it more than 0, as --minutes 2.5")
     if bool(models) == every:
@@ -75,7 +77,9 @@ def train(
     config = budgeted(session.config, names, **asked)
     with progress(session) as say:
         results, failures = for_each(
-            names, lambda name: training.train(config, name, say, register), session
+            names,
+            lambda name: training.train(config, name, say, register, learning_curve=learning_curve),
+            session,
         )
     trained = [each for each in results if isinstance(each, TrainResult)]
     for each in trained:
@@ -83,7 +87,7 @@ def train(
             session.warn(f"{each.model}: {text}")
     return Answer(
         {"results": results} if every or len(names) > 1 else vars(results[0]),
-        lambda: [_view(each) for each in trained],
+        lambda: [training_view(each) for each in trained],
         failures=failures,
     )
 
@@ -91,7 +95,7 @@ def train(
 def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> Answer:
     if len(models) != 1 or more:
         raise InputError(
-            "--reproduce takes one model and no --all, --no-register, --trials or --minutes",
+            "--reproduce takes one model and no other option: it stores nothing",
             "as `mlops train heart_disease --reproduce RUN_ID`",
         )
     (name,) = session.models(models)
@@ -131,80 +135,6 @@ def _short(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value[:12] if value and re.fullmatch("[0-9a-f]{16,}", value) else value
     return json.dumps(value)
-
-
-def _view(result: TrainResult) -> list[object]:
-    version = f"version {result.version}, {result.alias}" if result.version else "not registered"
-    title = f"{result.model}: {version} ({result.rows.train} rows trained, {result.rows.test} held)"
-    metrics = [
-        (name, interval(m.value, m.low, m.high), result.cross_validation.get(name))
-        for name, m in result.metrics.items()
-    ]
-    gaps = [
-        (gap.attribute, gap.metric, interval(gap.value, gap.low, gap.high), gap.limit, gap.verdict)
-        for gap in result.fairness
-    ]
-    views = [table(title, ("metric", "held out entities [95 %]", "cross-validation"), metrics)]
-    if gaps:
-        columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
-        views.append(table("Fairness", columns, gaps))
-    if result.sites:
-        head = ("site", "rows", "positives", f"{result.sites[0].metric} [95 %]")
-        views.append(table("Trained on the other sites", head, map(_at, result.sites)))
-    gone = [f"held out: {result.held_out}", _split_by_rows(result)]
-    gone += [_absent(view) for view in result.views if view.expired or view.unknown]
-    gone += [
-        f"{name}: missing for {count} labels, which were left out (missing: refuse)"
-        for name, count in result.left_out.items()
-    ]
-    if result.set_aside:
-        gone.append(
-            f"{result.set_aside} more labels are of held out entities and were not trained on"
-        )
-    return [
-        *views,
-        *decisions(result),
-        *gone,
-        _searched(result.search),
-        f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s",
-    ]
-
-
-def _searched(search: SearchSummary) -> str:
-    """Tell what the search has come to, and how much of it is luck."""
-    count = search.fits + search.fits_saved
-    said = f"{search.loss_name} of the best of {search.trials} trials {search.lowest_loss:.4f}"
-    if search.optimism is not None:
-        said += f", about {search.optimism:.4f} higher on new entities"
-    if search.chosen != search.lowest:
-        said += f"; a simpler one with {search.chosen_loss:.4f} was taken"
-    said += f"; {search.fits} of {count} fits"
-    if search.ended_by == "time":
-        said += "; its minutes were over, so that another machine may find another model"
-    return said
-
-
-def _at(site: SiteValue) -> tuple[object, ...]:
-    figure = site.problem or interval(site.value, site.low, site.high)
-    return site.site, site.rows, site.positives, figure
-
-
-def _split_by_rows(result: TrainResult) -> str:
-    """Say what folds of rows would have claimed, in the first metric: the one people quote."""
-    metric = next(iter(result.cross_validation))
-    if result.naive is None:
-        return "each entity has one row: a split by rows would have claimed the same"
-    return (
-        f"a split by rows would have claimed {metric} {number(result.naive[metric])}; "
-        f"by entities it is {number(result.cross_validation[metric])}"
-    )
-
-
-def _absent(view: ViewCoverage) -> str:
-    return (
-        f"{view.view}: of {view.rows} labels {view.expired} have expired values and "
-        f"{view.unknown} none at all; both count as missing"
-    )
 
 
 def register_run(

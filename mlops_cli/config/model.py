@@ -89,6 +89,11 @@ class ModelConfig(Section):
     protected: dict[Name, ProtectedConfig] = Field(
         default_factory=dict, description="features across whose groups fairness is measured"
     )
+    slices: tuple[Name, ...] = Field(
+        (),
+        description="features by whose words or quartiles the model is also measured, as [ward]; "
+        "the protected ones always are",
+    )
     fairness: FairnessConfig = Field(
         default_factory=FairnessConfig, description="tolerated gaps between groups"
     )
@@ -231,6 +236,14 @@ class ModelConfig(Section):
                 )
             if spec.type == "float":
                 raise ValueError(f"{place}: {name!r} is a float; a site is a category or a number")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_features(self) -> Self:
+        for name in self.slices:
+            if name not in self.features:
+                known = ", ".join(self.features)
+                raise ValueError(f"slice {name!r} is not a feature; the features are {known}")
         return self
 
     @model_validator(mode="after")

@@ -164,6 +164,35 @@ def intervals(
     }
 
 
+def metric_interval(
+    metric: str,
+    truth: Array,
+    prediction: Array,
+    entities: Array,
+    threshold: float,
+    seed: int,
+    count: int = 1000,
+) -> Interval:
+    """Return one metric as `intervals` does.
+
+    Raises:
+        InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
+
+    >>> truth, ids = np.arange(50.0), np.arange(50).astype(str)
+    >>> metric_interval("mae", truth, truth + 1, ids, 0.5, seed=0)
+    Interval(value=1.0, low=1.0, high=1.0)
+    """
+    definition = METRICS[metric]
+    truth, prediction = checked(definition.task, truth, prediction)
+    strata, units = _strata(definition.task, truth, entities)
+
+    def value(weights: Matrix) -> Vector:
+        return definition.function(truth, prediction, weights, threshold)
+
+    resampled = _over_chunks(value, entities, count, seed, strata)
+    return percentiles(resampled, float(value(np.ones((1, len(truth))))[0]), units=units)
+
+
 def _over_chunks(
     statistic: Callable[[Matrix], Matrix],
     entities: Array,

@@ -247,6 +247,72 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """A simple model, fitted on the same rows and measured on the same held out rows as ours."""
+
+    name: str
+    """majority or mean, which knows no features; logistic or linear."""
+    metrics: Mapping[str, Interval]
+    metric: str
+    """The one that decides, in which the two are compared."""
+    difference: Interval
+    """How much better our model is: paired, by entity, positive where ours is better."""
+    beaten: bool
+    """Whether our model is better beyond noise: the whole interval lies above 0."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows that have something in common, and how the model does there."""
+
+    parts: tuple[str, ...]
+    """What its rows have in common, as `age 48 to 56` and `sex = male`."""
+    rows: int
+    entities: int
+    excess: Interval
+    """Mean loss within less that of all other rows: log loss, or squared error."""
+    p_value: float
+    """Two-sided, that it is as the rest; of a found slice adjusted for all that were looked at."""
+    observed: float
+    """Mean label."""
+    predicted: float
+    """Mean prediction."""
+    metric: Interval | None = None
+    """The metric that decides; None where it was not computed."""
+
+    @property
+    def name(self) -> str:
+        """All it has in common, in one line."""
+        return ", ".join(self.parts)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The final parameters on some of the training entities."""
+
+    share: float
+    entities: int
+    rows: int
+    metric: Interval
+    """The metric that decides, on the held out rows."""
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """How much the amount of data matters."""
+
+    metric: str
+    points: tuple[CurvePoint, ...]
+    left_out: tuple[str, ...]
+    """Shares of the entities that are too few to learn from, and why."""
+    gain: Interval | None
+    """Of all entities over the part before: None where there is no part before."""
+    more_data: Verdict
+    """Whether more entities would help: pass for yes, fail for no."""
+    message: str
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """What a training run has made."""
 
@@ -277,6 +343,14 @@ class TrainResult:
     dataset_digest: str
     model_digest: str
     fairness: tuple[FairnessGap, ...]
+    baselines: tuple[Baseline, ...]
+    """Simple models beside ours; the view says where ours does not beat one."""
+    slices: tuple[Slice, ...]
+    """Where the model is worse than elsewhere beyond noise, worst first; at most five."""
+    learning_curve: LearningCurve | None
+    """None where it was not asked for."""
+    report: str
+    """Where the page for people is: a path, or a URL where the artifacts are elsewhere."""
     params: Mapping[str, Any]
     search: SearchSummary
     optimism: float | None

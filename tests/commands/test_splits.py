@@ -35,7 +35,9 @@ models:
         source: data/visits.parquet
         features: {VITALS}
     labels: {source: data/labels.parquet, column: sick}
-    search: {trials: 3, folds: 5, max_rounds: 400, repeats: 1}
+    search:
+      {trials: 3, folds: 5, max_rounds: 400, repeats: 1, space: {max_depth: {low: 6, high: 10,
+      scale: int}, learning_rate: {low: 0.04, high: 0.3, scale: log}}}
     gates: {floor: {roc_auc: 0.5}}
   at_clinics:
     task: classification

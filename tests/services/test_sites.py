@@ -8,10 +8,12 @@ import pandas as pd
 from mlops_cli.config import Config
 from mlops_cli.domain.digest import table_digests
 from mlops_cli.services.training.dataset import TrainingSet
+from mlops_cli.services.training.deciding import Decided
 from mlops_cli.services.training.sites import MOST_SITES, left_out, naive
 
 ROWS = 600
 PARAMS = {"objective": "binary:logistic", "eval_metric": "logloss", "seed": 0, "max_depth": 2}
+PLAIN = Decided(calibration=None, threshold=0.5, out_of_fold=())
 
 
 def config(task: str = "classification") -> Config:
@@ -46,20 +48,25 @@ def rows(sites: np.ndarray) -> TrainingSet:
 
 
 def problems(data: TrainingSet, task: str = "classification") -> dict[str, str]:
-    found = left_out(config(task), "m", data, PARAMS, 5)
+    found = left_out(config(task), "m", data, PARAMS, 5, PLAIN)
     assert all((each.value is None) == bool(each.problem) for each in found)
     return {each.site: each.problem for each in found}
 
 
 def test_the_largest_site_comes_first_and_all_are_measured():
-    found = left_out(config(), "m", rows(np.array(["b", "a", "b", "a", "c", "b"] * 100)), PARAMS, 5)
+    found = left_out(
+        config(), "m", rows(np.array(["b", "a", "b", "a", "c", "b"] * 100)), PARAMS, 5, PLAIN
+    )
     assert [(each.site, each.rows) for each in found] == [("b", 300), ("a", 200), ("c", 100)]
     assert all(each.low < each.value < each.high for each in found)
     assert all(each.metric == "roc_auc" for each in found)
 
 
 def test_without_sites_there_is_nothing_to_report():
-    assert left_out(config(), "m", replace(rows(np.array(["a"] * 9)), sites=None), PARAMS, 5) == ()
+    assert (
+        left_out(config(), "m", replace(rows(np.array(["a"] * 9)), sites=None), PARAMS, 5, PLAIN)
+        == ()
+    )
 
 
 def test_a_class_of_too_few_entities_is_said_however_many_rows_they_have():
@@ -103,14 +110,16 @@ def test_smaller_sites_than_the_largest_are_counted_only():
 def test_amounts_have_no_positives():
     data = rows(np.array(["a", "b"] * 300))
     params = {**PARAMS, "objective": "reg:squarederror", "eval_metric": "rmse"}
-    found = left_out(config("regression"), "m", data, params, 5)
+    found = left_out(config("regression"), "m", data, params, 5, PLAIN)
     assert [(each.metric, each.positives) for each in found] == [("rmse", None), ("rmse", None)]
 
 
 def test_a_split_by_rows_is_measured_where_an_entity_has_two():
     data = rows(np.array(["a"] * ROWS))
-    assert naive(config(), "m", data, PARAMS, 1) is None
+    assert naive(config(), "m", data, PARAMS, 1, PLAIN) is None
     twice = np.array([f"e{n // 2}" for n in range(ROWS)], dtype=object)
-    found = [naive(config(), "m", replace(data, entities=twice), PARAMS, n) for n in (1, 1, 2)]
+    found = [
+        naive(config(), "m", replace(data, entities=twice), PARAMS, n, PLAIN) for n in (1, 1, 2)
+    ]
     assert found[0] == found[1] != found[2]
     assert 0.6 < found[0]["roc_auc"] < 1

@@ -11,6 +11,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlops_cli.backends.registry.runs import (
+    artifact_place,
     log,
     log_dataset,
     log_files,
@@ -48,6 +49,7 @@ __all__ = [
     "TrialRun",
     "Version",
     "aliases",
+    "artifact_place",
     "by_alias",
     "champion",
     "create_version",

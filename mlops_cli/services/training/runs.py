@@ -11,15 +11,26 @@ from mlops_cli.domain.results import Rows, TrainResult
 from mlops_cli.services.training import resuming
 from mlops_cli.services.training.dataset import build
 from mlops_cli.services.training.deciding import doubts
+from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import fit, measure
+from mlops_cli.services.training.reporting import REPORT_FILE, Trained
 from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import store, surroundings
 
 Register = Callable[[Config, str, str], int]
 
 
-def train(config: Config, name: str, say: Say, register: Register | None) -> TrainResult:
+def train(
+    config: Config,
+    name: str,
+    say: Say,
+    register: Register | None,
+    *,
+    learning_curve: bool = False,
+) -> TrainResult:
     """Train, evaluate and store one model, and make its run a version if `register` is given.
+
+    With `learning_curve` the final parameters are also fitted on parts of the training entities.
 
     Raises:
         NotFoundError: The labels or a feature source do not exist.
@@ -41,7 +52,8 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
     ):
         fitted = fit(config, name, data, say, kept)
         measured = measure(config, name, data, fitted)
-        digests = store(config, name, run_id, data, fitted, measured)
+        evaluated = evaluate(config, name, data, fitted, say, curve=learning_curve)
+        digests = store(Trained(config, name, run_id, data, fitted, measured, evaluated))
     version = register(config, name, run_id) if register else None
     return TrainResult(
         model=name,
@@ -67,6 +79,10 @@ def train(config: Config, name: str, say: Say, register: Register | None) -> Tra
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,
+        baselines=evaluated.baselines,
+        slices=evaluated.found,
+        learning_curve=evaluated.curve,
+        report=registry.artifact_place(config, run_id, f"evidence/{REPORT_FILE}"),
         params=fitted.params,
         search=fitted.search.summary,
         optimism=fitted.search.summary.optimism,
