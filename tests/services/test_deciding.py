@@ -102,7 +102,7 @@ def test_class_weights_are_told_to_distort_and_are_put_right(clinic: Path, mlops
     replace(clinic / "config.yaml", "class_weight: balanced", "calibration: none\n   ")
     plain = mlops("train", HEART, "--no-register", "--json").data
     assert plain["calibration"] == {**plain["calibration"], "method": "none", "tried": []}
-    assert weighted == pytest.approx(plain["metrics"]["log_loss"]["value"], abs=0.03)
+    assert weighted == pytest.approx(plain["metrics"]["log_loss"]["value"], abs=0.06)
 
 
 def test_weights_without_a_calibration_leave_a_warning(clinic: Path, mlops: Mlops) -> None:
