@@ -56,7 +56,7 @@ def main() -> None:
                 for seed in range(repetitions):
                     truth, new, old = draw(rows, gain, share, np.random.default_rng(seed))
                     ids = np.arange(rows).astype(str)
-                    gates = judge(CONFIG, truth, new, old, ids, {}, seed)
+                    gates = judge(CONFIG, truth, new, old, ids, {}, seed, thresholds=(0.5, 0.5))
                     counts[decide(gates, approval=False)] += 1
                     first, second = (
                         evaluate("classification", truth, score)["roc_auc"] for score in (new, old)

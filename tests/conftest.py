@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from published import published
 from running import Mlops, Run, build, quietly
 from servers import postgres, postgres_port, postgres_url, redis
 
 from mlops_cli.main import main
 
-__all__ = ["postgres", "postgres_port", "postgres_url", "redis"]  # fixtures of real servers
+__all__ = ["postgres", "postgres_port", "postgres_url", "published", "redis"]  # fixtures
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,13 @@
 """The published tables, imported as they are: their traps, and the mappings that take them."""
 
-import os
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from running import ROOT, Mlops, quietly
+from published import brought
+from running import Mlops
 
 pytestmark = pytest.mark.real_data
 
@@ -100,24 +100,6 @@ models:
         within_30_days: {'<30': '1', '>30': '0', 'NO': '0'}
       row_time: {start: 1999-01-01, step: 30m, order: encounter_id}
 """
-
-
-@pytest.fixture(scope="session")
-def published() -> Path:
-    """The folder with the published files."""
-    folder = Path(os.environ.get("MLOPS_DATA_DIR") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no {folder}: point MLOPS_DATA_DIR to the published data")
-    return folder
-
-
-def brought(folder: Path, config: str, *arguments: object) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Import a published file and return the features and the labels."""
-    (folder / "config.yaml").write_text(config, encoding="utf-8")
-    quietly(folder, "features", "import", *map(str, arguments))
-    labels = folder / "data/labels.parquet"
-    (features,) = set((folder / "data").glob("*.parquet")) - {labels}
-    return pd.read_parquet(features), pd.read_parquet(labels)
 
 
 def test_heart_disease_of_four_sites(tmp_path: Path, published: Path) -> None:

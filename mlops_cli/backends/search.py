@@ -1,4 +1,4 @@
-"""Hyperopt: the tree-structured Parzen estimator over the space in config.yaml."""
+"""Hyperopt: the tree-structured Parzen estimator over a space of parameters."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -17,10 +17,19 @@ def minimise(
     space: Mapping[Parameter, DimensionConfig],
     trials: int,
     seed: int,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Params:
-    """Return the parameters with the lowest loss found in so many trials; same seed, same answer.
+    """Return the parameters with the lowest loss found; same seed and losses, same trials.
 
-    Whole-number dimensions come back as int, so that XGBoost takes them.
+    A trial depends on the seed and the losses before it alone, so that a search of 50 trials begins
+    with those of a search of 20. Whole-number dimensions come as int, so that XGBoost takes them.
+
+    Args:
+        loss: what a point costs.
+        space: what is searched.
+        trials: most points to try.
+        seed: of everything random.
+        enough: asked after each point whether to end.
     """
     logging.getLogger("hyperopt").setLevel(logging.WARNING)
     kinds: dict[str, str] = {name: each.scale for name, each in space.items()}
@@ -36,6 +45,7 @@ def minimise(
         max_evals=trials,
         trials=Trials(),
         rstate=np.random.default_rng(seed),
+        early_stop_fn=lambda _trials, *_: (enough(), []),
         show_progressbar=False,
         verbose=False,
     )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlops_cli.config import ModelConfig
     from mlops_cli.domain.results import Prediction
 
+_SCALES = {"log odds": "log odds", "log": "the logarithm of the prediction"}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
@@ -116,11 +118,12 @@ def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
             )
             for part in answer.contributions
         ]
-        odds = answer.probability is not None or model.output_range is not None
-        scale = "log odds" if odds else "the prediction"
+        scale = _SCALES.get(str(answer.scale), "the prediction")
         base = f"{answer.base_value:+.3f}"
         parts.append(table("Why", ("feature", "is", "adds", ""), rows))
-        parts.append(f"on the scale of {scale}, starting from {base}\n")
+        after = f"\nthe probability is what {answer.calibration} calibration makes of them"
+        end = after if answer.calibration else ""
+        parts.append(f"on the scale of {scale}, starting from {base}{end}\n")
     return parts
 
 

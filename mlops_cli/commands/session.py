@@ -81,7 +81,7 @@ class Session:
             self.model(name)
         return list(dict.fromkeys(names)) if names else list(self.config.models)
 
-    def say(self, text: str) -> None:
+    def say(self, text: object) -> None:
         """Tell a person at the terminal how far we are."""
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)  # noqa: T201

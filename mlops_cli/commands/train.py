@@ -1,14 +1,16 @@
 """`mlops train` and `mlops register`."""
 
 import json
+import math
 import re
 from typing import Annotated
 
 import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
-from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import Reproduction, TrainResult, ViewCoverage
+from mlops_cli.commands.training_view import trained as training_view
+from mlops_cli.commands.views import table
+from mlops_cli.domain.results import Reproduction, TrainResult
 from mlops_cli.errors import ExitCode, InputError
 
 
@@ -27,6 +29,21 @@ def train(
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Stop at the run; make no version.")
     ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Parameter sets to try. Default: search.trials."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time to try them, for each model. Default: search.minutes."),
+    ] = None,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="Also fit the final parameters on parts of the data: would more data help?",
+        ),
+    ] = False,
     reproduce: Annotated[
         str | None,
         typer.Option(
@@ -35,26 +52,42 @@ def train(
         ),
     ] = None,
 ) -> Answer:
-    """Train models, measure them on unseen entities and register them as challengers."""
+    """Train models, measure them on unseen entities and register them as challengers.
+
+    The search ends with whichever comes first, its trials or its minutes. One that was killed goes
+    on where it was when the same command is run again.
+    """
+    budget = {"trials": trials, "minutes": minutes}
+    asked = {key: value for key, value in budget.items() if value is not None}
     if reproduce is not None:
-        return _reproduce(session, models or [], reproduce, every or no_register)
+        more = bool(every or no_register or asked or learning_curve)
+        return _reproduce(session, models or [], reproduce, more)
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"--minutes is {minutes:g}", "give it more than 0, as --minutes 2.5")
     if bool(models) == every:
         raise InputError(
             "name the models to train, or else --all", "as `mlops train heart_disease`"
         )
     names = session.models(models)
+    from mlops_cli.commands.progress import progress
+    from mlops_cli.config import budgeted
     from mlops_cli.services import registration, training
 
     register = None if no_register else registration.register
-    results, failures = for_each(
-        names,
-        lambda name: training.train(session.config, name, session.say, register),
-        session,
-    )
+    config = budgeted(session.config, names, **asked)
+    with progress(session) as say:
+        results, failures = for_each(
+            names,
+            lambda name: training.train(config, name, say, register, learning_curve=learning_curve),
+            session,
+        )
     trained = [each for each in results if isinstance(each, TrainResult)]
+    for each in trained:
+        for text in each.warnings:
+            session.warn(f"{each.model}: {text}")
     return Answer(
         {"results": results} if every or len(names) > 1 else vars(results[0]),
-        lambda: [_view(each) for each in trained],
+        lambda: [training_view(each) for each in trained],
         failures=failures,
     )
 
@@ -62,13 +95,15 @@ def train(
 def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> Answer:
     if len(models) != 1 or more:
         raise InputError(
-            "--reproduce takes one model and neither --all nor --no-register: it stores nothing",
+            "--reproduce takes one model and no other option: it stores nothing",
             "as `mlops train heart_disease --reproduce RUN_ID`",
         )
     (name,) = session.models(models)
+    from mlops_cli.commands.progress import progress
     from mlops_cli.services import training
 
-    result = training.reproduce(session.config, name, run_id, session.say)
+    with progress(session) as say:
+        result = training.reproduce(session.config, name, run_id, say)
     if result.unknown:
         session.warn(f"not compared, as run {run_id} does not say: {', '.join(result.unknown)}")
     return Answer(
@@ -100,36 +135,6 @@ def _short(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value[:12] if value and re.fullmatch("[0-9a-f]{16,}", value) else value
     return json.dumps(value)
-
-
-def _view(result: TrainResult) -> list[object]:
-    version = f"version {result.version}, {result.alias}" if result.version else "not registered"
-    title = f"{result.model}: {version} ({result.rows.train} rows trained, {result.rows.test} held)"
-    metrics = [
-        (name, interval(m.value, m.low, m.high), result.cross_validation.get(name))
-        for name, m in result.metrics.items()
-    ]
-    gaps = [
-        (gap.attribute, gap.metric, interval(gap.value, gap.low, gap.high), gap.limit, gap.verdict)
-        for gap in result.fairness
-    ]
-    views = [table(title, ("metric", "held out entities [95 %]", "cross-validation"), metrics)]
-    if gaps:
-        columns = ("attribute", "metric", "gap [95 %]", "limit", "verdict")
-        views.append(table("Fairness", columns, gaps))
-    gone = [_absent(view) for view in result.views if view.expired or view.unknown]
-    gone += [
-        f"{name}: missing for {count} labels, which were left out (missing: refuse)"
-        for name, count in result.left_out.items()
-    ]
-    return [*views, *gone, f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s"]
-
-
-def _absent(view: ViewCoverage) -> str:
-    return (
-        f"{view.view}: of {view.rows} labels {view.expired} have expired values and "
-        f"{view.unknown} none at all; both count as missing"
-    )
 
 
 def register_run(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 NUMERIC = {
-    "rows", "n", "version", "value", "limit", "versions", "features", "share",
+    "rows", "n", "positives", "version", "value", "limit", "versions", "features", "share",
     "missing", "distinct", "min", "p5", "median", "p95", "max",
 }  # fmt: skip
 

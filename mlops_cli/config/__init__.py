@@ -1,5 +1,6 @@
 """What config.yaml says, validated: `load_config(path) -> Config`."""
 
+from mlops_cli.config.budget import budgeted
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig
 from mlops_cli.config.limits import DriftConfig, FairnessConfig, GatesConfig
 from mlops_cli.config.loading import Origin, json_schema, load_config, origins
@@ -19,6 +20,7 @@ __all__ = [
     "ModelConfig",
     "Origin",
     "SearchConfig",
+    "budgeted",
     "json_schema",
     "load_config",
     "masked",

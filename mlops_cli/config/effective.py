@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_cli.config.shape import annotation_at, is_section, known_keys
+from mlops_cli.config.shape import annotation_at, is_section, known_keys, section_at
 from mlops_cli.config.yaml_source import KeyPath, Scalar, YamlSource, parse_scalar
 from mlops_cli.errors import ConfigError, nearest
 
@@ -114,7 +114,7 @@ def _overlay(data: dict[str, Any], environ: Mapping[str, str]) -> dict[KeyPath, 
 
 def _check_variable(variable: str, path: tuple[str, ...], written: Any) -> None:
     for depth, key in enumerate(path):
-        known = known_keys(annotation_at(path[:depth]), written)
+        known = known_keys(section_at(path[:depth]), written)
         if known is not None and key not in known:
             words = {word.upper() for word in known}
             if depth == 0:

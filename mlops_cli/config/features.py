@@ -9,6 +9,7 @@ from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Nu
 
 FeatureType = Literal["int", "float", "bool", "category"]
 MissingPolicy = Literal["use", "impute", "refuse"]
+Direction = Literal["increasing", "decreasing"]
 Compute = Literal["change", "previous", "mean", "min", "max", "sum", "count", "std"]
 
 
@@ -71,6 +72,11 @@ class FeatureConfig(Section):
         description="what takes the place of a missing value under `missing: impute`; default: the "
         "median, or the most frequent word, of the training rows",
     )
+    monotone: Direction | None = Field(
+        None,
+        description="increasing: the prediction never falls as the number rises, all else being "
+        "equal; decreasing: it never rises",
+    )
     expression: str | None = Field(
         None, description="under `derived`: computed from the other features, as weight / height**2"
     )
@@ -93,6 +99,8 @@ class FeatureConfig(Section):
         if self.window is not None and self.type != _kind_of(self.window):
             kind = _kind_of(self.window)
             raise ValueError(f"a window with compute: {self.window.compute} is of type {kind}")
+        if self.monotone is not None and (self.type in {"category", "bool"} or not self.input):
+            raise ValueError("monotone belongs to an input of type int or float")
         return self
 
     @model_validator(mode="after")

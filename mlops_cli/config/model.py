@@ -4,6 +4,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from mlops_cli.config.deciding import (
+    Calibrating,
+    ClassWeight,
+    Device,
+    Output,
+    Threshold,
+    ThresholdConfig,
+)
 from mlops_cli.config.expression import Kind, kind_of, parse
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig, LabelsConfig
 from mlops_cli.config.imports import ImportConfig
@@ -36,11 +44,33 @@ class ModelConfig(Section):
     output_range: tuple[Number, Number] | None = Field(
         None, description="regression: [0, 1] bounds the prediction (logistic objective)"
     )
+    output: Output = Field(
+        "value", description="regression: count for labels 0, 1, 2... (Poisson objective)"
+    )
     primary_metric: Metric | None = Field(
         None, description="default: roc_auc (classification), rmse (regression)"
     )
-    threshold: Number = Field(
-        0.5, gt=0, lt=1, description="probability from which the predicted class is 1"
+    threshold: Threshold = Field(
+        0.5,
+        description="probability from which the predicted class is 1, or a rule that finds it: "
+        "{rule: cost, false_positive: 1, false_negative: 5}, {rule: f_beta, beta: 2} or "
+        "{rule: sensitivity, at_least: 0.9}",
+    )
+    calibration: Calibrating = Field(
+        "auto",
+        description="classification: how scores are made probabilities after training. auto: platt "
+        "or isotonic (over 1,000 rows) if it lowers the log loss on unseen entities by more than "
+        "its standard error, or if class_weight is set; else none",
+    )
+    class_weight: ClassWeight = Field(
+        "none",
+        description="classification: none, balanced (both classes weigh the same in all) or "
+        "{positive: 3}. Weights distort the probabilities, which then need calibration",
+    )
+    device: Device = Field(
+        "cpu",
+        description="where trees are grown. cuda: on the GPU, or with a warning on the CPU where "
+        "there is none; auto: on the GPU if there is one. The two grow different trees",
     )
     bands: dict[Name, Number] = Field(
         default_factory=dict,
@@ -49,11 +79,21 @@ class ModelConfig(Section):
     holdout: HoldoutConfig = Field(
         default_factory=HoldoutConfig, description="entities no version is trained on"
     )
+    sites: Column | None = Field(
+        None,
+        description="feature or key that names the site of a row: each is left out in turn and "
+        "measured; default: holdout.groups",
+    )
     search: SearchConfig = Field(
         default_factory=SearchConfig, description="how parameters are searched"
     )
     protected: dict[Name, ProtectedConfig] = Field(
         default_factory=dict, description="features across whose groups fairness is measured"
+    )
+    slices: tuple[Name, ...] = Field(
+        (),
+        description="features by whose words or quartiles the model is also measured, as [ward]; "
+        "the protected ones always are",
     )
     fairness: FairnessConfig = Field(
         default_factory=FairnessConfig, description="tolerated gaps between groups"
@@ -99,6 +139,11 @@ class ModelConfig(Section):
         return {name: spec for name, spec in self.features.items() if spec.input}
 
     @property
+    def site(self) -> str | None:
+        """The feature or key that names the site of a row, if any does."""
+        return self.sites or self.holdout.groups
+
+    @property
     def metric(self) -> Metric:
         """The metric that decides."""
         return self.primary_metric or ("roc_auc" if self.task == "classification" else "rmse")
@@ -121,6 +166,23 @@ class ModelConfig(Section):
         bounded = self.output_range is not None
         if bounded and (self.task != "regression" or self.output_range != (0.0, 1.0)):
             raise ValueError("output_range is [0, 1] and belongs to regression")
+        return self
+
+    @model_validator(mode="after")
+    def _decisions_fit(self) -> Self:
+        counts = self.output == "count"
+        if counts and (self.task != "regression" or self.output_range is not None):
+            raise ValueError("output: count belongs to regression without an output_range")
+        if self.task == "regression":
+            only = {
+                "a threshold rule": isinstance(self.threshold, ThresholdConfig),
+                "class_weight": self.class_weight != "none",
+                f"calibration: {self.calibration}": self.calibration not in {"auto", "none"},
+            }
+            if wrong := [what for what, written in only.items() if written]:
+                raise ValueError(f"{wrong[0]} belongs to classification")
+        if self.class_weight != "none" and "scale_pos_weight" in (self.search.space or ()):
+            raise ValueError("class_weight and search.space.scale_pos_weight are the same thing")
         return self
 
     @model_validator(mode="after")
@@ -175,6 +237,31 @@ class ModelConfig(Section):
             allowed = self.stored[name].categories if name in self.stored else ()
             if odd := [word for word in words.values() if allowed and word not in allowed]:
                 raise ValueError(f"imports.words.{name}: {odd[0]!r} is no category of it")
+        return self
+
+    @model_validator(mode="after")
+    def _sites_are_known(self) -> Self:
+        for place, name in (("sites", self.sites), ("holdout.groups", self.holdout.groups)):
+            spec = self.features.get(name or "")
+            if name is None or name in self.keys[1:]:
+                continue
+            if name == self.entity:
+                raise ValueError(f"{place} is the entity, which is kept whole anyway: name a site")
+            if spec is None:
+                raise ValueError(
+                    f"{place}: {name!r} is neither a feature nor a key; "
+                    "add it as a category with input: false"
+                )
+            if spec.type == "float":
+                raise ValueError(f"{place}: {name!r} is a float; a site is a category or a number")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_features(self) -> Self:
+        for name in self.slices:
+            if name not in self.features:
+                known = ", ".join(self.features)
+                raise ValueError(f"slice {name!r} is not a feature; the features are {known}")
         return self
 
     @model_validator(mode="after")

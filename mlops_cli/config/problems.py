@@ -7,15 +7,17 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mlops_cli.config.deciding import SECTION, VALUE
 from mlops_cli.config.effective import Effective, dotted
 from mlops_cli.config.masking import MASK, is_secret, mask_text
-from mlops_cli.config.shape import annotation_at, known_keys
+from mlops_cli.config.shape import known_keys, section_at
 from mlops_cli.config.yaml_source import KeyPath
 from mlops_cli.errors import ConfigError, nearest
 
 MAX_PROBLEMS = 10
 _SHOWN = 60
 _KEY = "[key]"  # how pydantic says that a key, and not its value, is wrong
+_NO_KEYS = {_KEY, VALUE, SECTION}
 
 _TEXTS = {
     "missing": "missing",
@@ -46,7 +48,7 @@ def config_error(error: ValidationError, values: Effective) -> ConfigError:
 
 
 def _problem(detail: ErrorDetails, values: Effective) -> Problem:
-    path = tuple(part for part in detail["loc"] if part != _KEY)
+    path = tuple(part for part in detail["loc"] if part not in _NO_KEYS)
     secrets = values.secrets_under(path)
     shown = next(iter(secrets.values()), None) or _shown(detail["input"], path)
     text, hint = _say(detail, path, shown)
@@ -62,7 +64,7 @@ def _say(detail: ErrorDetails, path: KeyPath, shown: str) -> tuple[str, str | No
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
-            known = known_keys(annotation_at(path[:-1]), None) or []
+            known = known_keys(section_at(path[:-1]), None) or []
             return "unknown key", nearest(str(path[-1]), known)
         case "literal_error":
             words = re.findall(r"'([^']*)'", context["expected"])

@@ -35,6 +35,7 @@ def restored(config: Config, name: str, record: dict[str, Any]) -> Config:
         InputError: This version of the program cannot read the record.
     """
     model, now = deepcopy(record["model"]), config.models[name]
+    model.setdefault("calibration", "none")  # a run of before there was one had none
     model["labels"]["source"] = now.labels.source
     for view, section in model["feature_views"].items():
         if view in now.feature_views:

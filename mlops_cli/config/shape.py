@@ -17,9 +17,24 @@ def annotation_at(path: KeyPath) -> Any:
     >>> annotation_at(("tracking", "tiemout")) is None
     True
     """
+    return _forms(_written_at(path))[0]
+
+
+def section_at(path: KeyPath) -> Any:
+    """Return the type of what may be written at `path`: of a value or keys, the one with keys.
+
+    >>> annotation_at(("models", "heart", "threshold")), section_at(("tracking", "timeout"))
+    (<class 'float'>, <class 'int'>)
+    >>> section_at(("models", "heart", "threshold")).__name__
+    'ThresholdConfig'
+    """
+    return _section(_written_at(path))
+
+
+def _written_at(path: KeyPath) -> Any:
     annotation: Any = Config
     for key in path:
-        annotation = _bare(_child(annotation, key))
+        annotation = _child(_section(annotation), key)
     return annotation
 
 
@@ -42,7 +57,7 @@ def known_keys(annotation: Any, written: Any) -> Sequence[str] | None:
         return list(annotation.model_fields)
     if get_origin(annotation) is not dict:
         return None if annotation is Any else []
-    key, value = (_bare(part) for part in get_args(annotation))
+    key, value = (_section(part) for part in get_args(annotation))
     if get_origin(key) is Literal:
         return list(get_args(key))
     if is_section(value):
@@ -59,8 +74,15 @@ def _child(annotation: Any, key: str | int) -> Any:
     return Any if annotation is Any else None
 
 
-def _bare(annotation: Any) -> Any:
-    """Strip `Annotated` and `| None`."""
-    while get_origin(annotation) in {Annotated, Union, UnionType}:
-        annotation = next(part for part in get_args(annotation) if part is not type(None))
-    return annotation
+def _section(annotation: Any) -> Any:
+    forms = _forms(annotation)
+    return next((form for form in forms if is_section(form)), forms[0])
+
+
+def _forms(annotation: Any) -> list[Any]:
+    """Return what may stand there, without `Annotated` and `| None`."""
+    if get_origin(annotation) not in {Annotated, Union, UnionType}:
+        return [annotation]
+    parts = get_args(annotation)
+    kept = parts[:1] if get_origin(annotation) is Annotated else parts
+    return [form for part in kept if part is not type(None) for form in _forms(part)]

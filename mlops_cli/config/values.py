@@ -1,7 +1,7 @@
 """The small types that config.yaml is made of: names, durations, places."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +41,26 @@ def format_duration(value: timedelta) -> str:
     seconds = int(value.total_seconds())
     unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNITS[unit] == 0)
     return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def parse_moment(value: object) -> datetime:
+    """Read a day or a time in ISO 8601; without a zone it is in UTC.
+
+    >>> parse_moment("2026-01-01").isoformat(), parse_moment("2026-01-01T02:00+02:00").isoformat()
+    ('2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')
+    """
+    try:
+        read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{value!r} is not a day or time, as 2026-01-01") from error
+
+
+def as_word(value: object) -> object:
+    """Write a number or truth value as the table of a feature has it: 7 and 7.0 as 7, true as 1."""
+    if isinstance(value, (int, float)):
+        return str(int(value)) if float(value).is_integer() else str(value)
+    return value
 
 
 def locate(value: str, info: ValidationInfo) -> str:
@@ -117,6 +137,17 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6}[smhdw]$"}),
 ]
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(parse_moment),
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A point in time, in UTC."""
+
+Word = Annotated[str, BeforeValidator(as_word)]
+"""A value of a category or a key; ids that are numbers need no quotes."""
 
 Place = Annotated[str, StringConstraints(min_length=1), AfterValidator(locate)]
 """A path or URL; relative paths are relative to the config file."""

@@ -7,6 +7,7 @@ from mlops_cli.config import FeatureConfig, ModelConfig
 from mlops_cli.config.section import Section
 from mlops_cli.config.tasks import Task
 from mlops_cli.config.training import HoldoutConfig
+from mlops_cli.domain.calibration import Calibration
 
 
 class Contract(Section):
@@ -24,6 +25,9 @@ class Contract(Section):
     label: str
     features: dict[str, FeatureConfig]
     threshold: float
+    """As configured, or as a rule has found it in training."""
+    calibration: Calibration | None = None
+    """What makes the trees' scores probabilities; all else is said of those."""
     bands: dict[str, float]
     holdout: HoldoutConfig
     reference_entities: int
@@ -38,8 +42,11 @@ class Contract(Section):
         features: dict[str, FeatureConfig],
         entities: int,
         dataset_digest: str,
+        *,
+        threshold: float,
+        calibration: Calibration | None,
     ) -> Self:
-        """Take the contract from the configuration and the training set."""
+        """Take the contract from the configuration, the training set and what was found in it."""
         return cls(
             model=name,
             task=model.task,
@@ -47,7 +54,8 @@ class Contract(Section):
             keys=model.keys,
             label=model.labels.column,
             features=features,
-            threshold=model.threshold,
+            threshold=threshold,
+            calibration=calibration,
             bands=model.bands,
             holdout=model.holdout,
             reference_entities=entities,
@@ -59,12 +67,22 @@ class Contract(Section):
         """The features that the model reads, in order."""
         return {name: spec for name, spec in self.features.items() if spec.input}
 
+    @property
+    def decision_digest(self) -> str:
+        """A digest of all but the trees that a prediction is made by.
+
+        What is left at its default is left out, so that new keys leave old digests as they are.
+        """
+        text = self.model_dump_json(include=DECIDES, exclude_defaults=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def band(self, prediction: float) -> str | None:
         """Return the name of the band with the highest limit that the prediction reaches."""
         reached = [(low, name) for name, low in self.bands.items() if prediction >= low]
         return max(reached)[1] if reached else None
 
 
+DECIDES = {"features", "threshold", "calibration", "bands"}
 POLICY = {
     "task", "primary_metric", "threshold", "holdout", "gates", "protected", "fairness",
 }  # fmt: skip

@@ -50,6 +50,8 @@ def judge(
     entities: Array,
     groups: Mapping[str, Array],
     seed: int,
+    *,
+    thresholds: tuple[float, float],
 ) -> tuple[Gate, ...]:
     """Hold a challenger against every condition of the configuration, on the held-out rows.
 
@@ -68,6 +70,7 @@ def judge(
         entities: what each row is about, `(n,)`; the resampling unit.
         groups: for each protected attribute the group of each row, `(n,)`.
         seed: the same seed gives the same gates.
+        thresholds: the challenger's and the champion's own.
 
     Raises:
         InputError: lengths differ, a value is not finite, or a class label is not 0 or 1.
@@ -83,12 +86,12 @@ def judge(
         metrics=config.fairness_metrics,
         limit=config.fairness.limit,
         min_group_rows=config.fairness.min_group_rows,
-        threshold=config.threshold,
+        threshold=thresholds[0],
         seed=seed,
     )
     gates = (
-        *_floors(config, truth, challenger, entities, seed),
-        *_comparisons(config, truth, challenger, champion, entities, seed),
+        *_floors(config, truth, challenger, entities, thresholds[0], seed),
+        *_comparisons(config, truth, challenger, champion, entities, thresholds, seed),
         *map(_fairness, gaps),
     )
     return gates or (Gate("evidence", Verdict.INCONCLUSIVE, NOTHING_ASKED),)
@@ -108,12 +111,17 @@ def _shortage(config: ModelConfig, truth: Array, entities: Array) -> str | None:
 
 
 def _floors(
-    config: ModelConfig, truth: Array, challenger: Array, entities: Array, seed: int
+    config: ModelConfig,
+    truth: Array,
+    challenger: Array,
+    entities: Array,
+    threshold: float,
+    seed: int,
 ) -> list[Gate]:
     """Return one gate for each floor."""
     if not config.gates.floor:
         return []
-    found = intervals(config.task, truth, challenger, entities, config.threshold, seed)
+    found = intervals(config.task, truth, challenger, entities, threshold, seed)
     return [_floor(name, found[name], limit) for name, limit in config.gates.floor.items()]
 
 
@@ -123,6 +131,7 @@ def _comparisons(
     challenger: Array,
     champion: Array | None,
     entities: Array,
+    thresholds: tuple[float, float],
     seed: int,
 ) -> list[Gate]:
     """Return the gates that compare with the champion; none where there is none."""
@@ -130,7 +139,7 @@ def _comparisons(
         return []
     gates, rows = config.gates, len(truth)
     found = {
-        name: paired_difference(name, truth, challenger, champion, entities, config.threshold, seed)
+        name: paired_difference(name, truth, challenger, champion, entities, thresholds, seed)
         for name in (config.metric, *gates.not_worse)
     }
     return [

@@ -18,7 +18,7 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
 
     Raises:
         InputError: A column, an id or a time is missing, there are too few rows, a label is
-            missing or not 0 or 1, or there is only one class.
+            missing or not 0 or 1, no count or out of the output range, or all labels are the same.
     """
     wanted = [*model.keys, model.labels.timestamp, model.labels.column]
     for name in wanted:
@@ -26,25 +26,64 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
             found = ", ".join(map(str, frame.columns[:20]))
             raise InputError(f"{source}: no column {name!r}", f"columns found: {found}")
     if len(frame) < MIN_ROWS:
-        raise InputError(f"{source}: {len(frame)} labels, at least {MIN_ROWS} are needed")
-    values = pd.to_numeric(frame[model.labels.column], errors="coerce").astype(float)
-    if bad := int((~np.isfinite(values)).sum()):
         raise InputError(
-            f"{source}: {bad} of {len(frame)} labels are missing or not a number",
-            "leave rows without a known outcome out of the label table",
+            f"{source}: {len(frame)} labels, at least {MIN_ROWS} are needed",
+            "bring more: nothing that is learnt from so few would hold",
         )
+    values = _numbers(frame[model.labels.column], source)
     if model.task == "classification":
         _check_classes(values, source, model.labels.column)
+    else:
+        _check_values(values, source, model)
     ids = [entities(frame[key], source) for key in model.keys]
     moments = times(frame[model.labels.timestamp], source)
     return pd.DataFrame(dict(zip(wanted, (*ids, moments, values), strict=True)))
+
+
+def _numbers(labels: pd.Series, source: str) -> pd.Series:
+    values = pd.to_numeric(labels, errors="coerce").astype(float)
+    if bad := int((~np.isfinite(values)).sum()):
+        spelled = labels[values.isna()].dropna().astype(str).str.strip() != ""
+        raise InputError(
+            f"{source}: {bad} of {len(labels)} labels are missing or not a number",
+            f"{labels.name} has words: `words` under `imports` turns them into 0 and 1"
+            if spelled.any()
+            else "leave rows without a known outcome out of the label table",
+        )
+    return values
+
+
+def _check_values(values: pd.Series, source: str, model: ModelConfig) -> None:
+    column = model.labels.column
+    if values.min() == values.max():
+        same = f"every {column} is {values.iloc[0]:g}"
+        raise InputError(f"{source}: {same}; there is nothing to learn")
+    odd = values[(values < 0) | (values % 1 != 0)]
+    if model.output == "count" and len(odd):
+        raise InputError(
+            f"{source}: {column} is {odd.iloc[0]:g} in a row, but a count is 0, 1, 2...",
+            "leave out `output: count` where the label may be any number",
+        )
+    if model.output_range is None:
+        return
+    low, high = model.output_range
+    if outside := int(((values < low) | (values > high)).sum()):
+        raise InputError(
+            f"{source}: {outside} of {len(values)} labels are outside "
+            f"output_range [{low:g}, {high:g}]",
+            f"{column} runs from {values.min():g} to {values.max():g}: "
+            "scale it, or leave output_range out",
+        )
 
 
 def _check_classes(values: pd.Series, source: str, column: str) -> None:
     classes = set(values.unique())
     if not classes <= {0.0, 1.0}:
         odd = min(classes - {0.0, 1.0})
-        raise InputError(f"{source}: {column} is {odd:g} in a row, but a class is 0 or 1")
+        raise InputError(
+            f"{source}: {column} is {odd:g} in a row, but a class is 0 or 1",
+            "a label that is an amount belongs to task: regression",
+        )
     if len(classes) < 2:
         raise InputError(
             f"{source}: every {column} is {classes.pop():g}; there is nothing to tell apart"

@@ -42,6 +42,18 @@ def _typical(values: "pd.Series[Any]", spec: FeatureConfig) -> float | str | Non
     return None if np.isnan(middle) else float(whole)
 
 
+def typical_row(rows: pd.DataFrame, features: Features) -> pd.DataFrame:
+    """Return one row about nobody: the median, or the most frequent word, of each feature alone.
+
+    >>> rows = pd.DataFrame({"age": [30.0, 50.0, 61.0], "sex": ["f", "m", "f"]})
+    >>> specs = {"age": FeatureConfig(type="int"),
+    ...          "sex": FeatureConfig(type="category", categories=("m", "f"))}
+    >>> typical_row(rows, specs).to_dict("records")
+    [{'age': 50.0, 'sex': 'f'}]
+    """
+    return pd.DataFrame({name: [_typical(rows[name], spec)] for name, spec in features.items()})
+
+
 def filled(values: NDArray[np.float64], spec: FeatureConfig) -> NDArray[np.float64]:
     """Return encoded values, shape (rows,), with the gaps filled that are to be imputed.
 

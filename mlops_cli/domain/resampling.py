@@ -5,7 +5,7 @@ entities are drawn with replacement and bring all their rows (cluster bootstrap,
 1997, section 3.8). A resample is a row of weights, so that a metric is computed for many at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -124,8 +124,9 @@ def intervals(
     threshold: float,
     seed: int,
     count: int = 1000,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Interval]:
-    """Return every metric of the task on the full sample, with its 95 % percentile interval.
+    """Return the metrics on the full sample, each with its 95 % percentile interval.
 
     Args:
         task: classification or regression.
@@ -135,6 +136,7 @@ def intervals(
         threshold: probability from which the predicted class is 1.
         seed: the same seed gives the same intervals.
         count: number of resamples.
+        names: which metrics; by default every one of the task.
 
     Raises:
         InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
@@ -146,13 +148,11 @@ def intervals(
     (0.5, True)
     """
     truth, prediction = checked(task, truth, prediction)
+    wanted = names or TASK_METRICS[task]
 
     def every_metric(weights: Matrix) -> Matrix:
         return np.stack(
-            [
-                METRICS[name].function(truth, prediction, weights, threshold)
-                for name in TASK_METRICS[task]
-            ]
+            [METRICS[name].function(truth, prediction, weights, threshold) for name in wanted]
         )
 
     strata, units = _strata(task, truth, entities)
@@ -160,8 +160,37 @@ def intervals(
     resampled = _over_chunks(every_metric, entities, count, seed, strata)
     return {
         name: percentiles(resampled[row], float(values[row]), units=units)
-        for row, name in enumerate(TASK_METRICS[task])
+        for row, name in enumerate(wanted)
     }
+
+
+def metric_interval(
+    metric: str,
+    truth: Array,
+    prediction: Array,
+    entities: Array,
+    threshold: float,
+    seed: int,
+    count: int = 1000,
+) -> Interval:
+    """Return one metric as `intervals` does.
+
+    Raises:
+        InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
+
+    >>> truth, ids = np.arange(50.0), np.arange(50).astype(str)
+    >>> metric_interval("mae", truth, truth + 1, ids, 0.5, seed=0)
+    Interval(value=1.0, low=1.0, high=1.0)
+    """
+    definition = METRICS[metric]
+    truth, prediction = checked(definition.task, truth, prediction)
+    strata, units = _strata(definition.task, truth, entities)
+
+    def value(weights: Matrix) -> Vector:
+        return definition.function(truth, prediction, weights, threshold)
+
+    resampled = _over_chunks(value, entities, count, seed, strata)
+    return percentiles(resampled, float(value(np.ones((1, len(truth))))[0]), units=units)
 
 
 def _over_chunks(
@@ -182,7 +211,7 @@ def paired_difference(
     first: Array,
     second: Array,
     entities: Array,
-    threshold: float,
+    threshold: float | tuple[float, float],
     seed: int,
     count: int = 2000,
 ) -> Interval:
@@ -197,7 +226,7 @@ def paired_difference(
         first: predictions of one model, `(n,)`.
         second: predictions of the other, `(n,)`.
         entities: what each row is about, `(n,)`; the resampling unit.
-        threshold: probability from which the predicted class is 1.
+        threshold: probability from which the predicted class is 1; two where each has its own.
         seed: the same seed gives the same interval.
         count: number of resamples.
 
@@ -209,12 +238,13 @@ def paired_difference(
     Interval(value=2.0, low=2.0, high=2.0)
     """
     definition = METRICS[metric]
+    own, other = threshold if isinstance(threshold, tuple) else (threshold, threshold)
     truth, first = checked(definition.task, truth, first)
     truth, second = checked(definition.task, truth, second)
 
     def difference(weights: Matrix) -> Vector:
-        better = definition.function(truth, first, weights, threshold)
-        worse = definition.function(truth, second, weights, threshold)
+        better = definition.function(truth, first, weights, own)
+        worse = definition.function(truth, second, weights, other)
         return definition.sign * (better - worse)
 
     strata, units = _strata(definition.task, truth, entities)

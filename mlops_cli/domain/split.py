@@ -4,6 +4,7 @@ Rows of one entity resemble each other. With one patient on both sides, cross-va
 AUC of 0.97 where new patients get 0.69, so an entity is the smallest thing that is ever moved.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlops_cli.config.training import HoldoutConfig
 from mlops_cli.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -53,6 +55,84 @@ def in_holdout(entities: Array, fraction: float, salt: str) -> Mask:
     limit = fraction * 2**64
     held = [_hash_number(salt, entity) < limit for entity in distinct]
     return np.array(held, dtype=bool)[codes]
+
+
+def held_out(
+    holdout: HoldoutConfig, entities: Array, moments: "pd.Series[pd.Timestamp]", sites: Array
+) -> Mask:
+    """Tell for each row whether it is held out by the configured rule.
+
+    Args:
+        holdout: The rule.
+        entities: ids as strings, `(n,)`.
+        moments: times of the labels, UTC, `(n,)`.
+        sites: the site of each row as a string, `(n,)`; only kind group looks at it.
+
+    >>> rule = HoldoutConfig(kind="group", groups="hospital", values=("va",))
+    >>> held_out(rule, np.array(["a", "b"]), pd.Series([]), np.array(["va", "x"])).tolist()
+    [True, False]
+    """
+    if holdout.after is not None:
+        return np.asarray(moments >= pd.Timestamp(holdout.after), dtype=bool)
+    if holdout.groups is None:
+        return in_holdout(entities, holdout.fraction, holdout.salt)
+    if holdout.values:
+        return np.asarray(pd.Index(sites).isin(holdout.values))
+    return in_holdout(sites, holdout.fraction, holdout.salt)
+
+
+def rule(holdout: HoldoutConfig, sites: Iterable[str]) -> str:
+    """Say in words who is held out.
+
+    Args:
+        holdout: The rule.
+        sites: the sites of the held out rows, for kind group.
+
+    >>> rule(HoldoutConfig(), ())
+    '20% of the entities, by a hash of the id'
+    >>> rule(HoldoutConfig(kind="time", after="2026-01-01"), ())
+    'labels from 2026-01-01 on'
+    >>> rule(HoldoutConfig(kind="group", groups="hospital"), ("va", "va"))
+    'hospital va'
+    """
+    if holdout.after is not None:
+        return f"labels from {f'{holdout.after:%Y-%m-%d %H:%M}'.removesuffix(' 00:00')} on"
+    if holdout.groups is not None:
+        return f"{holdout.groups} {', '.join(sorted(set(sites)))}"
+    return f"{holdout.fraction:.0%} of the entities, by a hash of the id"
+
+
+def kept_apart(entities: Array, held: Mask) -> tuple[Mask, Mask]:
+    """Find the entities with rows on both sides, and decide for the holdout.
+
+    Returns:
+        Which rows are used: all but the rows for training of such an entity; and which rows are
+        held out ones of such an entity: an earlier version may have been trained on it, before
+        these rows were there. Both `(n,)`.
+
+    >>> used, crossing = kept_apart(np.array(["a", "a", "b"]), np.array([False, True, False]))
+    >>> used.tolist(), crossing.tolist()
+    ([False, True, True], [False, True, False])
+    """
+    codes, distinct = entity_codes(entities)
+    rows = np.bincount(codes, minlength=len(distinct))
+    inside = np.bincount(codes, weights=held, minlength=len(distinct))
+    both = ((inside > 0) & (inside < rows))[codes]
+    return held | ~both, held & both
+
+
+def repetitions(entities: int) -> int:
+    """Return how often cross-validation is repeated with so many training entities.
+
+    Which entity falls into which fold moves an AUC by 0.013 at 300 entities, by 0.007 at 1,000 and
+    by 0.0025 at 3,000 (standard deviation over draws). The mean of five draws halves that and more.
+
+    >>> repetitions(240), repetitions(1000), repetitions(80_000)
+    (5, 2, 1)
+    """
+    if entities < 1000:
+        return 5
+    return 2 if entities < 5000 else 1
 
 
 def _hash_number(salt: str, entity: str) -> int:

@@ -10,4 +10,6 @@ def plot(answer: Prediction, path: Path) -> None:
     """Draw how the features lead from the base value to an explained prediction."""
     parts = [(c.feature, c.value, c.contribution) for c in answer.contributions or ()]
     title = f"{answer.model} version {answer.version}: {answer.entity}"
+    if answer.calibration:
+        title += f", before {answer.calibration} calibration"
     explain.waterfall(path, answer.base_value or 0.0, parts, title)

@@ -201,6 +201,7 @@ def _prediction(
         feature_age_seconds=row.age,
         expired=row.expired,
         unknown=row.unknown,
+        calibration=contract.calibration.method if contract.calibration else None,
     )
 
 
@@ -230,5 +231,7 @@ def _explained(
             for name, value in zip(stored.contract.inputs, row, strict=True)
         ]
         parts.sort(key=lambda part: -abs(part.contribution))
-        explained.append(replace(answer, contributions=tuple(parts), base_value=float(base)))
+        explained.append(
+            replace(answer, contributions=tuple(parts), base_value=float(base), scale=stored.scale)
+        )
     return explained

@@ -82,13 +82,15 @@ def _judge(
     model = config.models[name]
     new = estimator.load(*registry.files_of(config, challenger))
     rows = new.rows(estimator.HOLDOUT_FILE)
-    old_scores = None
+    old_scores, thresholds = None, (new.contract.threshold, new.contract.threshold)
     if champion is not None:
         version = registry.version(config, name, champion)
         old = estimator.load(*registry.files_of(config, version))
-        if problem := comparison.obstacle(old.contract, new.contract, rows.columns):
+        rows = comparison.unseen(rows)
+        if problem := comparison.obstacle(old.contract, new.contract, rows):
             return (problem,)
         old_scores = old.predict(rows)
+        thresholds = (new.contract.threshold, old.contract.threshold)
     judged = gates.judge(
         model,
         rows["mlops_label"].to_numpy(float),
@@ -97,6 +99,7 @@ def _judge(
         rows["mlops_entity"].to_numpy(),
         protected_groups(model, rows),
         config.seed,
+        thresholds=thresholds,
     )
     return (*judged, *comparison.unmeasured(model, rows.columns))
 

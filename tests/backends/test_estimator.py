@@ -11,8 +11,11 @@ import pandas as pd
 import pytest
 
 from mlops_cli.backends import environment, estimator, registry, search
+from mlops_cli.backends.estimator import models
+from mlops_cli.backends.estimator.models import threads_of
 from mlops_cli.config import ModelConfig
 from mlops_cli.config.training import DimensionConfig
+from mlops_cli.domain.calibration import Platt
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.encoding import encode
 from mlops_cli.errors import InputError
@@ -61,9 +64,14 @@ def fitted(model: ModelConfig, frame: pd.DataFrame, rounds: int = 20) -> Any:
     return estimator.fit(matrix, labels_of(frame), model.inputs, params, rounds)
 
 
-def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredModel:
+def saved(
+    folder: Path, model: ModelConfig, booster: Any, calibration: Platt | None = None
+) -> estimator.StoredModel:
     registry.write_model(folder, booster, list(model.inputs), environment.pins())
-    digests = estimator.seal(folder, Contract.of("heart", model, model.features, 10, "digest"))
+    contract = Contract.of(
+        "heart", model, model.features, 10, "digest", threshold=0.5, calibration=calibration
+    )
+    digests = estimator.seal(folder, contract)
     return estimator.load(folder, digests["manifest"])
 
 
@@ -73,8 +81,9 @@ def saved(folder: Path, model: ModelConfig, booster: Any) -> estimator.StoredMod
         model_of(),
         model_of("regression"),
         model_of("regression", output_range=[0, 1]),
+        model_of("regression", output="count"),
     ],
-    ids=["classification", "regression", "bounded regression"],
+    ids=["classification", "regression", "bounded regression", "counts"],
 )
 def test_a_model_read_back_predicts_the_same_bits(tmp_path: Path, model: ModelConfig) -> None:
     booster = fitted(model, rows(300))
@@ -89,7 +98,7 @@ def test_another_process_predicts_the_same_bits(tmp_path: Path) -> None:
     model, fresh = model_of(), rows(50, seed=1)
     stored = saved(tmp_path / "model", model, fitted(model, rows(300)))
     fresh.to_parquet(tmp_path / "rows.parquet")
-    manifest = estimator._sha256(tmp_path / "model/manifest.json")
+    manifest = models._sha256(tmp_path / "model/manifest.json")
     code = (
         "import sys, pandas as pd; from pathlib import Path;"
         "from mlops_cli.backends import estimator;"
@@ -124,6 +133,108 @@ def test_a_bounded_regression_stays_inside_its_range(tmp_path: Path) -> None:
     scores = saved(tmp_path / "model", model, fitted(model, rows(300), 200)).predict(rows(200, 1))
     assert scores.min() >= 0
     assert scores.max() <= 1
+
+
+def test_counts_are_never_negative(tmp_path: Path) -> None:
+    model = model_of("regression", output="count")
+    scores = saved(tmp_path / "model", model, fitted(model, rows(300), 200)).predict(rows(200, 1))
+    assert scores.min() >= 0
+    assert len(np.unique(scores)) > 2
+
+
+def test_a_calibration_comes_after_the_trees(tmp_path: Path) -> None:
+    booster, fresh = fitted(model_of(), rows(300)), rows(200, seed=1)
+    plain = saved(tmp_path / "plain", model_of(), booster)
+    line = Platt(slope=0.5, intercept=-1.0)
+    stored = saved(tmp_path / "model", model_of(), booster, line)
+    assert stored.contract.calibration == line
+    odds = np.log(plain.predict(fresh) / (1 - plain.predict(fresh)))
+    expected = 1 / (1 + np.exp(-(0.5 * odds - 1)))
+    np.testing.assert_allclose(stored.predict(fresh), expected, rtol=1e-6)
+    for one, two in zip(stored.contributions(fresh), plain.contributions(fresh), strict=True):
+        assert one.tobytes() == two.tobytes()
+
+
+def test_the_digest_of_decisions_is_that_of_what_decides(tmp_path: Path) -> None:
+    booster = fitted(model_of(), rows(300))
+    made = [
+        saved(tmp_path / str(number), model_of(), booster, line).contract.decision_digest
+        for number, line in enumerate(
+            [None, None, Platt(slope=1, intercept=0), Platt(slope=1, intercept=0.1)]
+        )
+    ]
+    assert made[0] == made[1]
+    assert len(set(made)) == 3
+
+
+# Constraints and weights
+
+
+def monotone(direction: str | None) -> ModelConfig:
+    features = {**FEATURES, "age": {"type": "int", "monotone": direction}}
+    view = {"source": "x.parquet", "features": features}
+    return model_of(feature_views={"view": view})
+
+
+def noisy(frame: pd.DataFrame) -> Any:
+    """Labels that rise with the age, one in three turned round."""
+    turned = np.random.default_rng(4).random(len(frame)) < 1 / 3
+    return np.where(turned, frame["age"] < 60, frame["age"] > 60).astype(float)
+
+
+def steps_by_age(folder: Path, model: ModelConfig) -> Any:
+    """How the prediction moves from one year of age to the next, for 40 people, (40, 81)."""
+    frame = rows(400)
+    params = {**estimator.settings(model, noisy(frame)), **PARAMS, "max_depth": 6}
+    booster = estimator.fit(encode(frame, model.inputs), noisy(frame), model.inputs, params, 60)
+    stored, ages = saved(folder, model, booster), np.arange(18.0, 100.0)
+    people = rows(40, seed=1)
+    scores = [stored.predict(people.assign(age=age)) for age in ages]
+    return np.diff(np.array(scores).T, axis=1)
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("increasing", 1), ("decreasing", -1)])
+def test_a_prediction_never_goes_against_the_direction_of_a_feature(
+    tmp_path: Path, direction: str, sign: int
+) -> None:
+    against = -sign * steps_by_age(tmp_path / "model", monotone(direction))
+    assert against.max() <= 0
+    if direction == "increasing":
+        assert against.min() < -0.1
+
+
+def test_without_a_direction_noise_moves_predictions_both_ways(tmp_path: Path) -> None:
+    steps = steps_by_age(tmp_path / "model", monotone(None))
+    assert steps.min() < 0 < steps.max()
+
+
+@pytest.mark.parametrize(
+    ("asked", "weight"), [("none", None), ("balanced", 3.0), ({"positive": 2}, 2.0)]
+)
+def test_the_weight_of_a_class_is_what_is_asked(asked: Any, weight: float | None) -> None:
+    labels = np.array([0.0, 0.0, 0.0, 1.0] * 10)
+    told = estimator.settings(model_of(class_weight=asked), labels)
+    assert told.get("scale_pos_weight") == weight
+    assert "monotone_constraints" not in told
+    assert "device" not in told
+
+
+def test_weighted_trees_stop_growing_where_they_stop_learning() -> None:
+    """Judged by the plain log loss of distorted scores they would grow to the last round."""
+    rng = np.random.default_rng(0)
+    frame = rows(3000)
+    rare = (rng.random(3000) < 0.01 + 0.06 * (frame["age"] > 70)).astype(float).to_numpy()
+    model = model_of(class_weight="balanced")
+    told = {**estimator.settings(model, rare), **PARAMS}
+    matrix, folds = encode(frame, model.inputs), np.arange(3000) % 3
+    weight = told["scale_pos_weight"]
+    assert weight > 20
+    grown = [
+        estimator.Folds(matrix, rare, folds, model.inputs, each).score(told, 300, 20).rounds
+        for each in (1.0, weight)
+    ]
+    assert grown[0] > 150
+    assert grown[1] < 100
 
 
 # Categories
@@ -169,14 +280,29 @@ def test_no_rows_are_refused(stored: estimator.StoredModel) -> None:
 # Explanations
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_contributions_sum_to_the_margin(tmp_path: Path, task: str) -> None:
-    model = model_of(task)
+@pytest.mark.parametrize(
+    ("model", "scale", "margin_of"),
+    [
+        (model_of(), "log odds", lambda score: np.log(score / (1 - score))),
+        (model_of("regression"), "value", lambda score: score),
+        (
+            model_of("regression", output_range=[0, 1]),
+            "log odds",
+            lambda score: np.log(score / (1 - score)),
+        ),
+        (model_of("regression", output="count"), "log", np.log),
+    ],
+    ids=["classification", "regression", "bounded regression", "counts"],
+)
+def test_contributions_sum_to_the_margin(
+    tmp_path: Path, model: ModelConfig, scale: str, margin_of: Any
+) -> None:
     stored = saved(tmp_path / "model", model, fitted(model, rows(300)))
     fresh = rows(100, seed=1)
     values, bases = stored.contributions(fresh)
     score = stored.predict(fresh)
-    margin = np.log(score / (1 - score)) if task == "classification" else score
+    margin = margin_of(score)
+    assert stored.scale == scale
     assert values.shape == (100, len(model.inputs))
     np.testing.assert_allclose(values.sum(axis=1) + bases, margin, atol=2e-5)
 
@@ -235,6 +361,76 @@ def test_a_parameter_that_xgboost_does_not_take() -> None:
         )
 
 
+def test_the_folds_are_those_of_xgboost_itself() -> None:
+    """Bins built once and a look every ten rounds change no tree and no prediction."""
+    model, frame = model_of(), rows(300)
+    matrix, labels, held = encode(frame, model.inputs), labels_of(frame), np.arange(300) % 3 == 1
+    params = {**estimator.objective(model), **PARAMS, "subsample": 0.7}
+    parts = estimator.Folds(matrix, labels, np.arange(300) % 3, model.inputs)
+    (found,) = parts.fit(params, 60, 20, [1])
+    booster = estimator.fit(matrix[~held], labels[~held], model.inputs, params, found.rounds)
+    plain = estimator.predict(booster, matrix[held], model.inputs)
+    assert (found.held == held).all()
+    assert found.predicted.tobytes() == plain.tobytes()
+    seen = labels[held] * np.log(plain) + (1 - labels[held]) * np.log1p(-plain)
+    assert found.loss == pytest.approx(-seen.mean(), rel=1e-5)
+
+
+def test_a_category_that_only_the_judged_rows_have_is_not_taken_for_another() -> None:
+    model, frame = model_of(), rows(300)
+    folds = (frame["ward"] == "cardiology").to_numpy(np.int64)
+    matrix, labels = encode(frame, model.inputs), labels_of(frame)
+    params = {**estimator.objective(model), **PARAMS}
+    (found,) = estimator.Folds(matrix, labels, folds, model.inputs).fit(params, 20, 20, [1])
+    known = folds == 0
+    booster = estimator.fit(matrix[known], labels[known], model.inputs, params, found.rounds)
+    plain = estimator.predict(booster, matrix[~known], model.inputs)
+    assert found.predicted.tobytes() == plain.tobytes()
+
+
+def test_another_number_of_bins_is_another_model_and_back_again_the_same() -> None:
+    model, frame = model_of(), rows(300)
+    parts = estimator.Folds(
+        encode(frame, model.inputs), labels_of(frame), np.arange(300) % 3, model.inputs
+    )
+    params = {**estimator.objective(model), **PARAMS}
+    losses = [parts.score({**params, "max_bin": bins}, 20, 20).loss for bins in (256, 3, 256)]
+    assert losses[0] == losses[2] != losses[1]
+    assert parts.score(params, 20, 20).loss == losses[0]
+
+
+@pytest.mark.parametrize("cores", [1, 2, 16])
+def test_the_number_of_cores_changes_no_prediction(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    alone = scored(np.arange(300) % 3)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    again = scored(np.arange(300) % 3)
+    assert again.out_of_fold.tobytes() == alone.out_of_fold.tobytes()
+    assert (again.loss, again.rounds) == (alone.loss, alone.rounds)
+
+
+@pytest.mark.parametrize(
+    ("rows_", "columns", "expected"),
+    [(12_000, 13, 1), (400_000, 9, 1), (400_000, 10, 2), (4_000_000, 10, 4)],
+)
+def test_threads_of_a_fit_go_by_the_size_of_the_table(
+    rows_: int, columns: int, expected: int
+) -> None:
+    matrix = np.broadcast_to(np.float32(0), (rows_, columns))
+    assert threads_of(matrix) == expected
+
+
+def test_a_look_at_the_last_round_is_never_missed() -> None:
+    model, frame = model_of(), rows(300)
+    parts = estimator.Folds(
+        encode(frame, model.inputs), labels_of(frame), np.arange(300) % 3, model.inputs
+    )
+    params = {**estimator.objective(model), **PARAMS, "learning_rate": 0.01}
+    assert [each.rounds for each in parts.fit(params, 7, 30, range(3))] == [7, 7, 7]
+    assert [each.rounds for each in parts.fit(params, 13, 30, range(3))] == [13, 13, 13]
+
+
 SPACE = {
     "depth": DimensionConfig(low=2, high=6, scale="int"),
     "rate": DimensionConfig(low=0.01, high=1, scale="log"),
@@ -269,3 +465,21 @@ def test_the_same_seed_searches_the_same_points() -> None:
 def test_dimensions_of_one_value_are_that_value() -> None:
     space = {"depth": DimensionConfig(low=3, high=3, scale="int")}
     assert search.minimise(lambda point: point["depth"], space, 3, 7) == {"depth": 3}
+
+
+def test_a_longer_search_begins_with_the_trials_of_a_shorter_one() -> None:
+    def points(trials: int) -> list[search.Params]:
+        seen: list[search.Params] = []
+        search.minimise(lambda point: seen.append(point) or point["rate"], SPACE, trials, 7)  # type: ignore[func-returns-value]
+        return seen
+
+    assert points(40)[:25] == points(25)
+
+
+def test_a_search_ends_when_it_is_enough() -> None:
+    seen: list[search.Params] = []
+    search.minimise(
+        lambda point: seen.append(point) or 0.0,  # type: ignore[func-returns-value]
+        SPACE, 20, 7, lambda: len(seen) == 3,
+    )  # fmt: skip
+    assert len(seen) == 3

@@ -9,6 +9,7 @@ import pytest
 from running import build, quietly
 
 from mlops_cli.backends import estimator, registry
+from mlops_cli.backends.estimator import models
 from mlops_cli.backends.registry import connection, runs
 from mlops_cli.config import Config, load_config
 from mlops_cli.errors import IntegrityError, NotFoundError, UnavailableError
@@ -246,8 +247,8 @@ def test_damage_is_found_before_anything_is_parsed(
     def parsed(*_: object, **__: object) -> None:
         raise AssertionError("a damaged folder was parsed")
 
-    monkeypatch.setattr(estimator.xgb, "Booster", parsed)
-    monkeypatch.setattr(estimator.Contract, "model_validate_json", parsed)
+    monkeypatch.setattr(models.xgb, "Booster", parsed)
+    monkeypatch.setattr(models.Contract, "model_validate_json", parsed)
     folder, manifest = folder_of(trained)
     whole = (folder / file).read_bytes()
     try:

@@ -121,7 +121,8 @@ def test_json_has_the_promised_keys(answer: Run) -> None:
     data = answer.data
     promised = {
         "model", "run_id", "version", "alias", "task", "metrics", "rows", "dataset_digest",
-        "model_digest", "fairness", "evals", "seconds",
+        "model_digest", "fairness", "baselines", "slices", "learning_curve", "report", "evals",
+        "seconds",
     }  # fmt: skip
     assert promised <= set(data)
     assert set(data["rows"]) == {"train", "test"}
@@ -192,8 +193,9 @@ def test_the_run_keeps_the_evidence(clinic: Path) -> None:
     assert kept == {
         f"evidence/{name}"
         for name in (
-            "roc.png", "precision_recall.png", "calibration.png", "importance.png", "search.json",
-            "dataset.json", "config.json",
+            "roc.svg", "precision_recall.svg", "calibration.svg", "gain.svg", "lift.svg",
+            "importance.svg", "search.svg", "search.json", "baselines.json", "slices.json",
+            "dataset.json", "config.json", "decision.json", "report.html",
         )
     }  # fmt: skip
 

@@ -109,7 +109,7 @@ def test_origins_name_line_variable_or_default(write):
         3,
         "environment MLOPS_MODELS__HEART__SEARCH__FOLDS",
     )
-    assert found["models.heart.search.repeats"] == (1, "default")
+    assert found["models.heart.search.repeats"] == (None, "default")
     assert found["models.heart.feature_views.vitals.features.age.range"] == (
         [18.0, 100.0],
         "config.yaml:16",

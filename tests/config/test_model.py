@@ -1,6 +1,9 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from mlops_cli.config import load_config
+from mlops_cli.config.training import HoldoutConfig
 from mlops_cli.errors import ConfigError
 
 AGE = "age: {type: int, range: [18, 100]}"
@@ -40,6 +43,30 @@ TASK = "task: classification"
         (SEARCH, "    output_range: [0, 1]\n", "output_range is [0, 1] and belongs to regression"),
         (TASK, "task: regression\n    output_range: [0, 5]", "output_range is [0, 1]"),
         ("        source: data/vitals.parquet\n", "", "feature view 'vitals' of 'heart' has no"),
+        (SEARCH, "    holdout: {kind: time}\n", "kind: time needs after, as after: 2026-01-01"),
+        (SEARCH, "    holdout: {kind: group}\n", "kind: group needs groups, as groups: hospital"),
+        (SEARCH, "    holdout: {kind: site}\n", "'site' is not one of entity, time, group"),
+        (SEARCH, "    holdout: {after: 2026-01-01}\n", "after belongs to kind: time"),
+        (SEARCH, "    holdout: {groups: sex}\n", "groups belongs to kind: group"),
+        (SEARCH, "    holdout: {values: [female]}\n", "values belongs to kind: group"),
+        (SEARCH, "    holdout: {kind: time, after: soon}\n", "'soon' is not a day or time"),
+        (
+            SEARCH,
+            "    holdout: {kind: time, after: 2026-01-01, fraction: 0.3}\n",
+            "fraction has no effect: after says what is held out",
+        ),
+        (
+            SEARCH,
+            "    holdout: {kind: group, groups: sex, values: [f, f]}\n",
+            "a site is listed twice",
+        ),
+        (
+            SEARCH,
+            "    holdout: {kind: group, groups: hospital}\n",
+            "holdout.groups: 'hospital' is neither a feature nor a key",
+        ),
+        (SEARCH, "    sites: ward\n", "sites: 'ward' is neither a feature nor a key"),
+        (SEARCH, "    sites: patient_id\n", "sites is the entity"),
     ],
 )
 def test_contradiction_is_refused(write, old, new, part):
@@ -122,3 +149,38 @@ def test_existing_feast_repository_needs_no_source(write):
     )
 
     assert load_config(path, {}).models["heart"].feature_views["vitals"].source is None
+
+
+SITE = "    sites: age\n"
+
+
+def test_a_site_is_no_float(write):
+    path = write((AGE, "age: {type: float}"), (SEARCH, SITE))
+
+    with pytest.raises(ConfigError, match="sites: 'age' is a float"):
+        load_config(path, {})
+
+
+def test_a_site_may_be_a_number_and_its_values_need_no_quotes(write):
+    held = "    holdout: {kind: group, groups: age, values: [41, 2500000, '7']}\n"
+
+    model = load_config(write((SEARCH, held)), {}).models["heart"]
+
+    assert model.holdout.values == ("41", "2500000", "7")
+    assert model.site == "age"
+
+
+def test_a_holdout_by_time_is_in_utc_and_reads_back_as_itself(write):
+    held = "    holdout: {kind: time, after: '2026-01-01T01:00:00+01:00'}\n"
+
+    holdout = load_config(write((SEARCH, held)), {}).models["heart"].holdout
+
+    assert holdout.after == datetime(2026, 1, 1, tzinfo=UTC)
+    assert HoldoutConfig.model_validate_json(holdout.model_dump_json()) == holdout
+
+
+def test_a_contract_of_before_there_were_kinds_is_the_default(write):
+    default = load_config(write(), {}).models["heart"].holdout
+
+    assert HoldoutConfig.model_validate({"fraction": 0.2, "salt": "holdout"}) == default
+    assert default.kind == "entity"

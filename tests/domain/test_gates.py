@@ -42,7 +42,9 @@ def scores(size, strength, seed=0, noise=1.0):
 
 def judge_one(config, truth, challenger, champion=None, groups=None, entities=None):
     entities = ids(len(truth)) if entities is None else entities
-    return judge(config, truth, challenger, champion, entities, groups or {}, 0)
+    return judge(
+        config, truth, challenger, champion, entities, groups or {}, 0, thresholds=(0.5, 0.5)
+    )
 
 
 def test_without_conditions_nothing_is_decided():

@@ -11,13 +11,15 @@ from mlops_cli.domain.labels import checked_labels, in_order
 from mlops_cli.errors import InputError
 
 
-def model(task="classification"):
+def model(task="classification", **more):
     return ModelConfig.model_validate(
         {
+            **more,
             "task": task,
             "entity": "who",
             "feature_views": {"v": {"source": "v.parquet", "features": {"x": {"type": "float"}}}},
             "labels": {"source": "labels.parquet", "column": "sick", "timestamp": "at"},
+            **more,
         }
     )
 
@@ -71,6 +73,23 @@ def test_rows_without_a_label_are_counted(task, bad):
         checked_labels(table([0, 1] * 11 + [bad, bad]), model(task), "labels")
 
 
+def test_words_are_answered_with_what_turns_them_into_classes():
+    with pytest.raises(InputError, match="24 of 24 labels are missing or not a number") as caught:
+        checked_labels(table(["no", "yes"] * 12), model(), "labels")
+    assert "`words` under `imports`" in str(caught.value.hint)
+
+
+def test_an_amount_that_never_changes_cannot_be_learnt():
+    with pytest.raises(InputError, match=r"every sick is 2\.5; there is nothing to learn"):
+        checked_labels(table([2.5] * 24), model("regression"), "labels")
+
+
+def test_amounts_outside_the_output_range_are_counted():
+    bounded = model("regression", output_range=[0, 1])
+    with pytest.raises(InputError, match=r"3 of 24 labels are outside output_range \[0, 1\]"):
+        checked_labels(table([0.5, 1.0, 0.0] * 7 + [40, -1, 1.01]), bounded, "labels")
+
+
 @pytest.mark.parametrize("only", [0, 1])
 def test_one_class_cannot_be_learnt(only):
     with pytest.raises(InputError, match=f"every sick is {only}; there is nothing to tell apart"):
@@ -87,6 +106,24 @@ def test_a_regression_takes_any_finite_number():
     values = np.linspace(-3, 3, 24)
     found = checked_labels(table(values), model("regression"), "labels")
     assert found["sick"].tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("odd", [-1.0, 0.5])
+def test_a_number_that_is_no_count_is_refused(odd):
+    counts = model("regression", output="count")
+    assert checked_labels(table([0, 3] * 12), counts, "labels")["sick"].sum() == 36
+    with pytest.raises(InputError, match=f"sick is {odd:g} in a row, but a count is"):
+        checked_labels(table([odd] + [1.0] * 30), counts, "labels")
+    with pytest.raises(InputError, match="every sick is 0; there is nothing to learn"):
+        checked_labels(table([0] * 30), counts, "labels")
+
+
+@pytest.mark.parametrize("odd", [-0.1, 1.5])
+def test_a_number_outside_of_the_range_of_the_output_is_refused(odd):
+    bounded = model("regression", output_range=[0, 1])
+    assert len(checked_labels(table([0.0, 1.0] * 12), bounded, "labels")) == 24
+    with pytest.raises(InputError, match="1 of 31 labels are outside output_range"):
+        checked_labels(table([odd] + [1.0] * 30), bounded, "labels")
 
 
 @pytest.mark.parametrize("time", [None, "yesterday", "2026-13-01"])

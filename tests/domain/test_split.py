@@ -2,11 +2,21 @@ from collections import Counter
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_cli.domain.split import assert_disjoint, entity_codes, grouped_folds, in_holdout
+from mlops_cli.config.training import HoldoutConfig
+from mlops_cli.domain.split import (
+    assert_disjoint,
+    entity_codes,
+    grouped_folds,
+    held_out,
+    in_holdout,
+    kept_apart,
+    repetitions,
+)
 from mlops_cli.errors import InputError
 
 IDS = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=40)
@@ -103,3 +113,51 @@ def test_disjoint_counts_the_shared_entities_without_naming_them():
     with pytest.raises(InputError, match="2 entities") as caught:
         assert_disjoint(np.array(["PT1", "PT2", "PT3"]), np.array(["PT3", "PT2", "PT9"]))
     assert "PT" not in caught.value.message
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), min_size=1, max_size=30))
+def test_nobody_is_on_both_sides_and_no_held_out_row_is_lost(rows):
+    entities = np.array([who for who, _ in rows], dtype=object)
+    held = np.array([is_held for _, is_held in rows])
+    used, crossing = kept_apart(entities, held)
+    inside = {who for who, is_held in rows if is_held}
+    outside = {who for who, is_held in rows if not is_held}
+    assert_disjoint(entities[used & held], entities[used & ~held])
+    assert used[held].all()
+    assert set(entities[used & ~held]) == outside - inside
+    assert crossing.tolist() == [is_held and who in inside & outside for who, is_held in rows]
+
+
+DAYS = pd.Series(
+    pd.to_datetime(["2025-12-31 23:59:59", "2026-01-01", "2026-06-01"], utc=True, format="ISO8601")
+)
+WHO = np.array(["a", "b", "c"], dtype=object)
+
+
+def test_a_label_at_the_very_moment_is_held_out():
+    rule = HoldoutConfig(kind="time", after="2026-01-01")
+    assert held_out(rule, WHO, DAYS, WHO).tolist() == [False, True, True]
+
+
+def test_sites_are_held_out_by_name_or_by_the_hash_of_the_name():
+    sites = np.array([f"H{n}" for n in range(200)] * 2, dtype=object)
+    who = np.array([f"P{n}" for n in range(400)], dtype=object)
+    days = pd.Series([DAYS[0]] * 400)
+    named = held_out(HoldoutConfig(kind="group", groups="x", values=("H1", "H7")), who, days, sites)
+    assert set(sites[named]) == {"H1", "H7"}
+    assert named.sum() == 4
+    hashed = held_out(HoldoutConfig(kind="group", groups="x", fraction=0.3), who, days, sites)
+    assert hashed.tolist() == in_holdout(sites, 0.3, "holdout").tolist()
+    assert 40 < len(set(sites[hashed])) < 80
+
+
+def test_by_default_the_hash_of_the_entity_decides():
+    who = np.array([f"P{n}" for n in range(300)], dtype=object)
+    rule = HoldoutConfig(fraction=0.4, salt="s")
+    found = held_out(rule, who, pd.Series([DAYS[0]] * 300), who[::-1])
+    assert found.tolist() == in_holdout(who, 0.4, "s").tolist()
+
+
+def test_fewer_entities_are_repeated_more_often():
+    counts = [repetitions(n) for n in (20, 999, 1000, 4999, 5000, 10**6)]
+    assert counts == [5, 5, 2, 2, 1, 1]

@@ -11,6 +11,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlops_cli.backends.registry.runs import (
+    artifact_place,
     log,
     log_dataset,
     log_files,
@@ -25,6 +26,7 @@ from mlops_cli.backends.registry.stored import (
     store_model,
     write_model,
 )
+from mlops_cli.backends.registry.trials import TrialRun, log_trials
 from mlops_cli.backends.registry.versions import (
     CHALLENGER,
     CHAMPION,
@@ -44,8 +46,10 @@ from mlops_cli.backends.registry.versions import (
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "TrialRun",
     "Version",
     "aliases",
+    "artifact_place",
     "by_alias",
     "champion",
     "create_version",
@@ -55,6 +59,7 @@ __all__ = [
     "log",
     "log_dataset",
     "log_files",
+    "log_trials",
     "run",
     "run_metrics",
     "run_params",

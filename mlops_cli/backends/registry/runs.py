@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import (
@@ -86,6 +87,14 @@ def log_files(config: Config, run_id: str, folder: Path, place: str) -> None:
     """Store the files of a folder with a run."""
     with reaching(config) as client:
         client.log_artifacts(run_id, str(folder), place)
+
+
+def artifact_place(config: Config, run_id: str, place: str) -> str:
+    """Return where a file of a run is: a path where this machine can open it, else MLflow's URI."""
+    with reaching(config) as client:
+        folder = str(client.get_run(run_id).info.artifact_uri).rstrip("/")
+    local = unquote(urlsplit(folder).path) if folder.startswith("file:") else folder
+    return f"{local}/{place}"
 
 
 def run_status(config: Config, run_id: str) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import mlflow
 import mlflow.artifacts
 import mlflow.xgboost
+import pandas as pd
 from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -20,13 +21,33 @@ from mlops_cli.config import Config
 from mlops_cli.errors import NotFoundError
 
 
-def write_model(folder: Path, booster: Any, features: Sequence[str], pins: Sequence[str]) -> None:
-    """Write a booster in MLflow's layout: XGBoost's own format, a signature, no pickle."""
+def write_model(
+    folder: Path,
+    booster: Any,
+    features: Sequence[str],
+    pins: Sequence[str],
+    example: Sequence[float] | None = None,
+) -> None:
+    """Write a booster in MLflow's layout: XGBoost's own format, a signature, no pickle.
+
+    Args:
+        folder: where to, a folder that does not exist yet.
+        booster: the model.
+        features: its inputs, in order.
+        pins: exact requirements, so that MLflow does not guess any.
+        example: a row of inputs that people may try it with, about nobody in particular.
+    """
     signature = ModelSignature(
         inputs=Schema([ColSpec("double", name, required=False) for name in features]),
         outputs=Schema([ColSpec("float")]),
     )
-    mlflow.xgboost.save_model(booster, str(folder), signature=signature, pip_requirements=[*pins])
+    mlflow.xgboost.save_model(
+        booster,
+        str(folder),
+        signature=signature,
+        pip_requirements=[*pins],
+        input_example=None if example is None else pd.DataFrame([example], columns=[*features]),
+    )
 
 
 def store_model(config: Config, run_id: str, name: str, folder: Path) -> str:

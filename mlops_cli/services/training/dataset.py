@@ -11,12 +11,21 @@ from numpy.typing import NDArray
 from mlops_cli.backends import feature_store, files
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import split
-from mlops_cli.domain.columns import typed
+from mlops_cli.domain.columns import typed, words
 from mlops_cli.domain.digest import TableDigests, table_digests
+from mlops_cli.domain.groups import UNKNOWN
 from mlops_cli.domain.labels import MIN_ROWS, checked_labels, in_order
 from mlops_cli.domain.missing import refused, with_fills
 from mlops_cli.domain.results import ViewCoverage
 from mlops_cli.errors import InputError, UnavailableError
+
+_HINTS = {
+    "entity": "both sides need some: bring labels of more entities, or set holdout.fraction",
+    "time": "both sides need some, and who has a label at or after holdout.after is held out "
+    "whole: set it otherwise, or use kind: entity",
+    "group": "both sides need some, and who has a label at a held out site is held out whole: "
+    "name other sites in holdout.values",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,14 @@ class TrainingSet:
     """Labels without a value that must be there, by feature; they are in no row of this set."""
     files: dict[str, dict[str, str]]
     """As `source_files`, before they were read."""
+    sites: NDArray[np.object_] | None = None
+    """The site of each row, where the configuration names sites."""
+    crossing: NDArray[np.bool_] | None = None
+    """As `split.kept_apart`, where the holdout may take some rows of an entity and not others."""
+    rule: str = ""
+    """Who is held out, in words."""
+    set_aside: int = 0
+    """Labels for training whose entities are held out; they are in no row of this set."""
 
     @property
     def inputs(self) -> dict[str, FeatureConfig]:
@@ -50,6 +67,7 @@ class TrainingSet:
             "files": self.files,
             "views": [vars(view) for view in self.views],
             "left_out": self.left_out,
+            "set_aside": self.set_aside,
         }
 
 
@@ -71,15 +89,12 @@ def build(config: Config, name: str) -> TrainingSet:
         raise UnavailableError("a source table has changed while it was read", "try again")
     frame = typed(known.frame, model.features, "the feature store")
     gaps = refused(frame, model.features)
-    whole = ~np.any([np.zeros(len(frame), dtype=bool), *gaps.values()], axis=0)
-    if whole.sum() < MIN_ROWS:
-        lacking = ", ".join(sorted(gaps))
-        raise InputError(
-            f"{source}: {whole.sum()} of {len(labels)} labels have a value of {lacking}",
-            "`missing: refuse` leaves the others out; `missing: use` would learn from them",
-        )
+    whole = _whole(len(frame), gaps, source)
     labels, stored, frame = labels[whole], known.frame[whole], frame[whole]
-    held = _held(model, labels, source)
+    groups = _sites(model, model.holdout.groups, labels, frame)
+    held, used, crossing = _sides(model, labels, groups, source)
+    rule = split.rule(model.holdout, groups[held])
+    labels, stored, frame, held = labels[used], stored[used], frame[used], held[used]
     keys = {*model.keys, model.labels.timestamp}
     return TrainingSet(
         features=with_fills(model.features, frame[~held]),
@@ -91,6 +106,10 @@ def build(config: Config, name: str) -> TrainingSet:
         views=known.coverage,
         left_out={name: int(gap.sum()) for name, gap in gaps.items()},
         files=hashes,
+        sites=_sites(model, model.site, labels, frame) if model.site else None,
+        crossing=None if model.holdout.kind == "entity" else crossing[used],
+        rule=rule,
+        set_aside=int((~used).sum()),
     )
 
 
@@ -101,20 +120,54 @@ def source_files(model: ModelConfig) -> dict[str, dict[str, str]]:
     return {name: files.digests(place) for name, place in places.items()}
 
 
-def _held(model: ModelConfig, labels: pd.DataFrame, source: str) -> NDArray[np.bool_]:
-    """Tell which rows are held out, and refuse where one side is left with nothing to learn."""
+def _whole(rows: int, gaps: dict[str, NDArray[np.bool_]], source: str) -> NDArray[np.bool_]:
+    """Tell which rows have every value that they must have."""
+    whole = np.ones(rows, dtype=np.bool_)
+    for gap in gaps.values():
+        whole &= ~gap
+    if whole.sum() < MIN_ROWS:
+        lacking = ", ".join(sorted(gaps))
+        raise InputError(
+            f"{source}: {whole.sum()} of {rows} labels have a value of {lacking}",
+            "`missing: refuse` leaves the others out; `missing: use` would learn from them",
+        )
+    return whole
+
+
+def _sites(
+    model: ModelConfig, column: str | None, labels: pd.DataFrame, frame: pd.DataFrame
+) -> NDArray[np.object_]:
+    """Return the site of each row as text, `unknown` where it is missing or there is no column."""
+    if column is None:
+        return np.full(len(labels), UNKNOWN, dtype=object)
+    named = words((labels if column in model.keys else frame)[column])
+    return np.where(pd.isna(named), UNKNOWN, named)
+
+
+def _sides(
+    model: ModelConfig, labels: pd.DataFrame, sites: NDArray[np.object_], source: str
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which rows are held out, used and crossing; refuse a side with nothing to learn."""
+    holdout = model.holdout
+    if unknown := set(holdout.values) - set(sites):
+        raise InputError(
+            f"{source}: no label has {holdout.groups} {min(unknown)!r} of holdout.values",
+            f"found: {', '.join(sorted(set(sites))[:20])}",
+        )
     entities = labels[model.entity].to_numpy(dtype=object)
-    held = split.in_holdout(entities, model.holdout.fraction, model.holdout.salt)
-    split.assert_disjoint(entities[held], entities[~held])
-    if held.all() or not held.any():
+    held = split.held_out(holdout, entities, labels[model.labels.timestamp], sites)
+    used, crossing = split.kept_apart(entities, held)
+    trained = used & ~held
+    split.assert_disjoint(entities[held], entities[trained])
+    if not trained.any() or not held.any():
         raise InputError(
             f"{source}: {len(set(entities[held]))} of {len(set(entities))} entities are held out",
-            "both sides need some: bring labels of more entities, or set holdout.fraction",
+            _HINTS[holdout.kind],
         )
-    left = labels.loc[~held, model.labels.column]
+    left = labels.loc[trained, model.labels.column]
     if model.task == "classification" and left.nunique() < 2:
         raise InputError(
             f"{source}: every {model.labels.column} outside the holdout is {left.iloc[0]:g}",
             "there is nothing to tell apart: bring labels of more entities",
         )
-    return held
+    return held, used, crossing

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.backends import registry, tables
-from mlops_cli.config import Config, recorded, restored
+from mlops_cli.config import Config, budgeted, recorded, restored
 from mlops_cli.domain.reproduction import configurations, differing, training_sets
 from mlops_cli.domain.results import Difference, Reproduction, ThenAndNow
 from mlops_cli.errors import InputError, IntegrityError, NotFoundError
 from mlops_cli.services.training.dataset import TrainingSet, build, source_files
-from mlops_cli.services.training.fitting import Say, figures, fit, measure
+from mlops_cli.services.training.fitting import figures, fit, measure
+from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import (
     CONFIG_FILE,
     DATASET_FILE,
+    SEARCH_FILE,
     by_kind,
     surroundings,
     write_model,
@@ -32,6 +34,11 @@ class _Record:
     """As `recorded`, None where the run was made before there was one."""
     surroundings: dict[str, dict[str, str]]
     model_digest: str
+    trials: int | None
+    """How many sets of parameters were tried, where it says so: after a time budget, fewer than
+    were asked for."""
+    decision_digest: str | None
+    """None where the run was made before there was one."""
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -40,6 +47,7 @@ class _Record:
             "files": "files" in self.dataset,
             "columns": "columns" in self.dataset,
             "config": self.config,
+            "decision": self.decision_digest,
             **self.surroundings,
         }
         return tuple(name for name, known in said.items() if not known)
@@ -57,11 +65,13 @@ def reproduce(config: Config, name: str, run_id: str, say: Say) -> Reproduction:
     """
     then = _read(config, name, run_id)
     own = config if then.config is None else restored(config, name, then.config)
+    if then.trials is not None:
+        own = budgeted(own, [name], trials=then.trials, minutes=None)
     say(f"{name}: joining features to labels")
     data, found = _rebuilt(own, name, then)
     if then.config is not None:
         found += configurations(then.config, recorded(config, name))
-    now = by_kind(surroundings(config))
+    now = by_kind(surroundings(own, name))
     for kind, tags in then.surroundings.items():
         found += differing(kind, tags, now[kind]) if tags else []
     model_digest = None
@@ -100,6 +110,8 @@ def _read(config: Config, name: str, run_id: str) -> _Record:
         config=_evidence(config, run_id, CONFIG_FILE),
         surroundings=by_kind(tags),
         model_digest=tags["mlops.model_digest"],
+        trials=(_evidence(config, run_id, SEARCH_FILE) or {}).get("trials"),
+        decision_digest=tags.get("mlops.decision_digest"),
     )
 
 
@@ -133,10 +145,14 @@ def _retrained(
     fitted = fit(config, name, data, say)
     measured = measure(config, name, data, fitted)
     with tempfile.TemporaryDirectory() as scratch:
-        now = write_model(Path(scratch) / "model", config, name, data, fitted)["model"]
+        now = write_model(Path(scratch) / "model", config, name, data, fitted)
     params = {key: str(value) for key, value in fitted.params.items()}
-    return now, [
-        *differing("model", {"model_digest": then.model_digest}, {"model_digest": now}),
+    was = {"model": then.model_digest, "decision": then.decision_digest}
+    digests = [
+        {f"{key}_digest": each[key] for key, old in was.items() if old} for each in (was, now)
+    ]
+    return now["model"], [
+        *differing("model", *digests),
         *differing("model", registry.run_params(config, run_id), params),
         *differing("model", registry.run_metrics(config, run_id), figures(measured, fitted)),
     ]

@@ -7,23 +7,31 @@ from pathlib import Path
 
 import numpy as np
 
-from mlops_cli.backends import environment, estimator, files, plots, registry, tables
+from mlops_cli.backends import environment, estimator, files, registry, tables
 from mlops_cli.config import Config, ModelConfig, recorded
+from mlops_cli.domain.comparison import CROSSING
 from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.encoding import encode
+from mlops_cli.domain.missing import typical_row
 from mlops_cli.services.training.dataset import TrainingSet
-from mlops_cli.services.training.fitting import Fitted, Measured, figures
+from mlops_cli.services.training.fitting import Fitted, figures
+from mlops_cli.services.training.reporting import Trained, write_evidence
 
 REFERENCE_ROWS = 20_000
 DATASET_FILE = "dataset.json"
 CONFIG_FILE = "config.json"
+SITES_FILE = "sites.json"
+SEARCH_FILE = "search.json"
 _CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
-_VERSION, _THREADS = "mlops.version.", "mlops.threads"
+DECISION_FILE = "decision.json"
+_VERSION, _THREADS, _DEVICE = "mlops.version.", "mlops.threads", "mlops.device"
 
 
-def surroundings(config: Config) -> dict[str, str]:
-    """Return as tags of a run what it is made with: commit, packages and threads."""
+def surroundings(config: Config, name: str) -> dict[str, str]:
+    """Return as tags of a run what it is made with: commit, packages, threads and device."""
     made = environment.commit(config.root) | environment.packages()
-    return {**made, _THREADS: str(estimator.threads())}
+    device, _ = estimator.device(config.models[name])
+    return {**made, _THREADS: str(estimator.threads()), _DEVICE: device}
 
 
 def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -32,34 +40,53 @@ def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {
         "code": {title: tags[tag] for tag, title in _CODE.items() if tag in tags},
         "pins": {tag.removeprefix(_VERSION): value for tag, value in pins.items()},
-        "threads": {"threads": tags[_THREADS]} if _THREADS in tags else {},
+        "threads": {"threads": tags[_THREADS], "device": tags.get(_DEVICE, "cpu")}
+        if _THREADS in tags
+        else {},
     }
 
 
-def store(
-    config: Config, name: str, run_id: str, data: TrainingSet, fitted: Fitted, measured: Measured
-) -> dict[str, str]:
+def store(trained: Trained) -> dict[str, str]:
     """Write the model with its evidence to the run and return the digests of the model."""
-    model = config.models[name]
+    config, name, run_id = trained.config, trained.name, trained.run_id
+    data, fitted, model = trained.data, trained.fitted, trained.config.models[trained.name]
     with tempfile.TemporaryDirectory() as scratch:
         folder, evidence = Path(scratch) / "model", Path(scratch) / "evidence"
         digests = write_model(folder, config, name, data, fitted)
         importance = estimator.importance(fitted.booster, list(model.inputs))
-        truth, scores = data.labels[data.held], fitted.scores[data.held]
-        plots.write(evidence, model.task, truth, scores, importance)
-        for file, content in (
-            ("search.json", {"losses": fitted.losses, "importance": importance}),
-            (DATASET_FILE, data.record()),
-            (CONFIG_FILE, recorded(config, name)),
-        ):
+        write_evidence(evidence, trained, _record(config, name, data, digests))
+        kept: dict[str, object] = {
+            SEARCH_FILE: {**fitted.search.record(), "importance": importance},
+            DATASET_FILE: data.record(),
+            DECISION_FILE: fitted.decided.record(),
+            CONFIG_FILE: recorded(config, name),
+        }
+        if trained.measured.sites:
+            kept[SITES_FILE] = [vars(each) for each in trained.measured.sites]
+        for file, content in kept.items():
             files.write_text(evidence / file, json.dumps(content, indent=1))
         registry.log_dataset(config, run_id, name, data.digests.whole, model.labels.source)
         registry.log_files(config, run_id, evidence, "evidence")
         source = registry.store_model(config, run_id, name, folder)
     tags = {"mlops.source": source, **{f"mlops.{key}_digest": d for key, d in digests.items()}}
-    registry.log(config, run_id, fitted.params, figures(measured, fitted), tags)
+    if model.search.nested:
+        registry.log_trials(config, run_id, fitted.search.runs())
+    registry.log(config, run_id, fitted.params, figures(trained.measured, fitted), tags)
     tables.append(config, "model.trained", name, None, {"run_id": run_id, **digests})
     return digests
+
+
+def _record(
+    config: Config, name: str, data: TrainingSet, digests: Mapping[str, str]
+) -> dict[str, str]:
+    """Return digests, commit and versions by the names that people read."""
+    made = by_kind(surroundings(config, name))
+    return {
+        "dataset digest": data.digests.whole,
+        **{f"{key} digest": digest for key, digest in digests.items()},
+        **made["code"],
+        **made["pins"],
+    }
 
 
 def write_model(
@@ -67,12 +94,27 @@ def write_model(
 ) -> dict[str, str]:
     """Write the model folder, sealed, and return its digests."""
     model = config.models[name]
-    registry.write_model(folder, fitted.booster, list(data.inputs), environment.pins())
+    registry.write_model(
+        folder, fitted.booster, list(data.inputs), environment.pins(), _example(data)
+    )
     _write_rows(folder, model, data, fitted, config.seed)
     entities = len(set(data.entities[~data.held]))
-    return estimator.seal(
-        folder, Contract.of(name, model, data.features, entities, data.digests.whole)
+    contract = Contract.of(
+        name,
+        model,
+        data.features,
+        entities,
+        data.digests.whole,
+        threshold=fitted.decided.threshold,
+        calibration=fitted.decided.calibration,
     )
+    return estimator.seal(folder, contract)
+
+
+def _example(data: TrainingSet) -> list[float]:
+    """Return typical inputs as the model reads them; a feature that no row has counts as 0."""
+    typical = encode(typical_row(data.frame[~data.held], data.inputs), data.inputs)
+    return [float(value) for value in np.nan_to_num(typical[0].astype(np.float64))]
 
 
 def _write_rows(
@@ -89,7 +131,9 @@ def _write_rows(
         mlops_prediction=fitted.scores,
         mlops_entity=np.unique(data.entities.astype(str), return_inverse=True)[1],
     )
-    reference = frame[~data.held].drop(columns="mlops_entity")
+    if data.crossing is not None:
+        frame[CROSSING] = data.crossing
+    reference = frame[~data.held].drop(columns=["mlops_entity", CROSSING], errors="ignore")
     if len(reference) > REFERENCE_ROWS:
         reference = reference.sample(REFERENCE_ROWS, random_state=seed)
     files.write_table(folder / estimator.REFERENCE_FILE, reference, model.features)

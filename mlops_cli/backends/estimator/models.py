@@ -1,10 +1,9 @@
-"""XGBoost: fitting, folds, predictions and their exact explanations."""
+"""The final model: fitting, predictions, their exact explanations, and its files."""
 
 import hashlib
 import json
-import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from mlops_cli.config import FeatureConfig, ModelConfig
+from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.columns import typed
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.encoding import encode
@@ -29,105 +28,46 @@ CONTRACT_FILE = "contract.json"
 MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.parquet"
 HOLDOUT_FILE = "holdout.parquet"
-
-
-@dataclass(frozen=True)
-class FoldScores:
-    """What cross-validation says about one set of parameters."""
-
-    loss: float
-    """Mean validation loss over the folds: log loss, or root mean squared error."""
-    rounds: int
-    """Median of the best numbers of trees."""
-    out_of_fold: Vector
-    """Prediction for each row by the model that did not see it."""
-
-
-def threads() -> int:
-    """Return how many folds are fitted side by side, each on one thread."""
-    return os.cpu_count() or 1
-
-
-def objective(model: ModelConfig) -> dict[str, str]:
-    """Return XGBoost's objective and the loss it is stopped on.
-
-    Log loss rather than AUC: on small data it finds the better AUC, too.
-    """
-    if model.task == "classification":
-        return {"objective": "binary:logistic", "eval_metric": "logloss"}
-    bounded = model.output_range is not None
-    return {
-        "objective": "reg:logistic" if bounded else "reg:squarederror",
-        "eval_metric": "rmse",
-    }
+CELLS = (4_000_000, 40_000_000)
 
 
 def table(
-    matrix: Matrix, features: Mapping[str, FeatureConfig], labels: Vector | None = None
+    matrix: Matrix,
+    features: Mapping[str, FeatureConfig],
+    labels: Vector | None = None,
+    positive_weight: float = 1.0,
 ) -> xgb.DMatrix:
-    """Return XGBoost's form of an encoded matrix; categories are native categories."""
-    kinds = ["c" if spec.type == "category" else "q" for spec in features.values()]
-    return xgb.DMatrix(
-        matrix,
-        labels,
-        feature_names=list(features),
-        feature_types=kinds,
-        enable_categorical=True,
-        nthread=1,
-    )
+    """Return XGBoost's form of an encoded matrix; categories are native categories.
+
+    `positive_weight` is what a row with label 1 weighs in a loss measured on the table.
+    """
+    weights = None
+    if labels is not None and positive_weight != 1:
+        weights = np.where(labels == 1, positive_weight, 1.0)
+    return xgb.DMatrix(matrix, labels, weight=weights, **described(features))
 
 
-class Folds:
-    """The cross-validation folds of one training set, built once and shared by all trials."""
+def described(features: Mapping[str, FeatureConfig]) -> dict[str, Any]:
+    """Return what XGBoost has to know of the columns of a matrix."""
+    return {
+        "feature_names": list(features),
+        "feature_types": ["c" if spec.type == "category" else "q" for spec in features.values()],
+        "enable_categorical": True,
+        "nthread": 1,
+    }
 
-    def __init__(
-        self,
-        matrix: Matrix,
-        labels: Vector,
-        folds: NDArray[np.int64],
-        features: Mapping[str, FeatureConfig],
-    ) -> None:
-        """Split by fold number, shape (rows,), and bin each part once."""
-        self._labels = labels
-        self._parts: list[tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix]] = []
-        for number in np.unique(folds):
-            held = folds == number
-            train = table(matrix[~held], features, labels[~held])
-            self._parts.append((held, train, table(matrix[held], features, labels[held])))
 
-    def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
-        """Fit every fold with early stopping, side by side with one thread each.
+def threads_of(matrix: Matrix) -> int:
+    """Return how many threads fit a matrix: by its cells alone, never by the machine.
 
-        At the size of these tables more threads for each fit cost more than they bring.
-        """
+    Below four million cells the threads of one fit wait for each other longer than they work, and
+    the folds fill the cores. XGBoost adds up gradients in the order of its threads, so that their
+    number has to be the same on every machine.
 
-        def fit(
-            part: tuple[NDArray[np.bool_], xgb.DMatrix, xgb.DMatrix],
-        ) -> tuple[float, int, Vector]:
-            _, train, valid = part
-            with _accepted():
-                booster = xgb.train(
-                    {**params, "nthread": 1},
-                    train,
-                    max_rounds,
-                    evals=[(valid, "valid")],
-                    early_stopping_rounds=patience,
-                    verbose_eval=False,
-                )
-            best = booster.best_iteration + 1
-            predicted = booster.predict(valid, iteration_range=(0, best))
-            return float(booster.best_score), best, predicted
-
-        with ThreadPoolExecutor(threads()) as pool:
-            fits = list(pool.map(fit, self._parts))
-        out_of_fold = np.empty(len(self._labels))
-        for (held, _, _), (_, _, predicted) in zip(self._parts, fits, strict=True):
-            out_of_fold[held] = predicted
-        return FoldScores(
-            loss=float(np.mean([loss for loss, _, _ in fits])),
-            rounds=int(np.median([rounds for _, rounds, _ in fits])),
-            out_of_fold=out_of_fold,
-        )
+    Returns:
+        1 below 4 million cells (rows x features), 2 below 40 million, else 4.
+    """
+    return (1, 2, 4)[bisect_right(CELLS, matrix.size)]
 
 
 def fit(
@@ -137,13 +77,18 @@ def fit(
     params: Mapping[str, Any],
     rounds: int,
 ) -> xgb.Booster:
-    """Fit the final model. One thread: the same bytes whatever the number of cores."""
-    with _accepted():
-        return xgb.train({**params, "nthread": 1}, table(matrix, features, labels), rounds)
+    """Fit the final model, on threads by the size of the table: the same bytes on any machine."""
+    with accepted():
+        booster = xgb.train(
+            {**params, "nthread": threads_of(matrix)}, table(matrix, features, labels), rounds
+        )
+    if "device" in params:
+        booster.set_param({"device": "cpu"})  # where it will predict, here as in service
+    return booster
 
 
 @contextmanager
-def _accepted() -> Iterator[None]:
+def accepted() -> Iterator[None]:
     """Say in one line which parameter XGBoost does not take."""
     try:
         yield
@@ -164,7 +109,17 @@ class StoredModel:
         """Return probabilities (classification) or values (regression), shape (rows,)."""
         if frame.empty:
             raise InputError("there is no row to predict")
-        return predict(self.booster, encode(frame, self.contract.inputs), self.contract.inputs)
+        inputs, calibration = self.contract.inputs, self.contract.calibration
+        scores = predict(self.booster, encode(frame, inputs), inputs)
+        return scores if calibration is None else calibration.apply(scores)
+
+    @property
+    def scale(self) -> str:
+        """What base and contributions sum to: log odds, log (of a count) or value."""
+        learner = json.loads(self.booster.save_config())["learner"]
+        name = learner["learner_train_param"]["objective"]
+        known = {"binary:logistic": "log odds", "reg:logistic": "log odds", "count:poisson": "log"}
+        return known.get(name, "value")
 
     def rows(self, file: str) -> pd.DataFrame:
         """Read the rows kept with the model: REFERENCE_FILE (training) or HOLDOUT_FILE."""
@@ -175,8 +130,8 @@ class StoredModel:
     def contributions(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], Vector]:
         """Return exact TreeSHAP values, shape (rows, inputs), and the base value of each row.
 
-        Base plus contributions is the margin: log odds where the output is a probability, else
-        the value. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
+        Base plus contributions is the margin, on the scale of `scale`; a calibration comes after it
+        and is not in it. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
         """
         matrix = table(encode(frame, self.contract.inputs), self.contract.inputs)
         values = np.asarray(self.booster.predict(matrix, pred_contribs=True), np.float64)
@@ -192,8 +147,9 @@ def seal(folder: Path, contract: Contract) -> dict[str, str]:
     """Write the contract and the manifest of a model folder.
 
     Returns:
-        `manifest`: sha256 of the manifest, which holds the sha256 of every other file, and
-        `model`: sha256 of the trees alone, the same for the same data, parameters and pins.
+        `manifest`: sha256 of the manifest, which holds the sha256 of every other file;
+        `model`: sha256 of the trees alone, the same for the same data, parameters and pins; and
+        `decision`: digest of what makes their scores an answer, the calibration and the threshold.
     """
     (folder / CONTRACT_FILE).write_text(contract.model_dump_json(indent=1), encoding="utf-8")
     digests = {
@@ -203,7 +159,11 @@ def seal(folder: Path, contract: Contract) -> dict[str, str]:
     }
     manifest = folder / MANIFEST_FILE
     manifest.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
-    return {"manifest": _sha256(manifest), "model": digests[MODEL_FILE]}
+    return {
+        "manifest": _sha256(manifest),
+        "model": digests[MODEL_FILE],
+        "decision": contract.decision_digest,
+    }
 
 
 def load(folder: Path, manifest_digest: str) -> StoredModel:

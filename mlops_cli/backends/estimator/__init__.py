@@ -1,0 +1,46 @@
+"""XGBoost: folds, the final model and its predictions."""
+
+from mlops_cli.backends.estimator.folds import FoldFit, Folds, FoldScores, threads
+from mlops_cli.backends.estimator.models import (
+    CONTRACT_FILE,
+    HOLDOUT_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    StoredModel,
+    fit,
+    importance,
+    load,
+    predict,
+    seal,
+    table,
+)
+from mlops_cli.backends.estimator.parameters import (
+    device,
+    objective,
+    positive_weight,
+    settings,
+)
+
+__all__ = [
+    "CONTRACT_FILE",
+    "HOLDOUT_FILE",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "REFERENCE_FILE",
+    "FoldFit",
+    "FoldScores",
+    "Folds",
+    "StoredModel",
+    "device",
+    "fit",
+    "importance",
+    "load",
+    "objective",
+    "positive_weight",
+    "predict",
+    "seal",
+    "settings",
+    "table",
+    "threads",
+]

@@ -1,0 +1,21 @@
+"""The pictures of a model: what each of them shows, and how it is drawn."""
+
+from mlops_cli.backends.plots.canvas import STYLE, document
+from mlops_cli.backends.plots.classes import calibration, gain, lift, precision_recall, roc
+from mlops_cli.backends.plots.fits import importance, learning_curve, search
+from mlops_cli.backends.plots.values import predicted_actual, residuals
+
+__all__ = [
+    "STYLE",
+    "calibration",
+    "document",
+    "gain",
+    "importance",
+    "learning_curve",
+    "lift",
+    "precision_recall",
+    "predicted_actual",
+    "residuals",
+    "roc",
+    "search",
+]

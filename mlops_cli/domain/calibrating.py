@@ -1,0 +1,105 @@
+"""Whether a calibration helps on rows it has not seen, and which."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_cli.config.deciding import Calibrating
+from mlops_cli.domain.calibration import Isotonic, Platt, fit_isotonic, fit_platt
+from mlops_cli.domain.metrics import Array, Vector
+from mlops_cli.domain.results import CalibrationChoice, CalibrationTrial
+from mlops_cli.domain.split import entity_codes
+
+MANY_ROWS = 1000
+"""With fewer, the steps of an isotonic curve cost more in ranking than they bring."""
+
+Folds = npt.NDArray[np.int64]
+_FITS: dict[str, Callable[[Vector, Vector], Platt | Isotonic]] = {
+    "platt": fit_platt,
+    "isotonic": fit_isotonic,
+}
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The calibration of a model, and the evidence for it."""
+
+    calibration: Platt | Isotonic | None
+    choice: CalibrationChoice
+
+
+def choose(
+    asked: Calibrating,
+    scores: Vector,
+    truth: Vector,
+    entities: Array,
+    folds: Folds,
+    distorted: bool = False,
+) -> Calibrated:
+    """Fit the calibration asked for; for `auto` the simplest that no other is shown to beat.
+
+    `auto` goes from none over Platt to isotonic (over `MANY_ROWS` rows), and takes the next where
+    its log loss on unseen rows is lower by more than the standard error of the difference, entities
+    counting as one observation. Scores that are known to be distorted it never leaves as they are.
+
+    Args:
+        asked: the method, or auto.
+        scores: predictions for unseen rows, `(n,)`.
+        truth: 0 and 1, `(n,)`.
+        entities: what each row is about, `(n,)`.
+        folds: the fold of each row, `(n,)`; whole entities.
+        distorted: whether the model was trained to give other scores than probabilities.
+    """
+    methods = ["platt", *(["isotonic"] if len(truth) > MANY_ROWS else [])]
+    if asked != "auto":
+        methods = [each for each in _FITS if each == asked]
+    plain = _losses(scores, truth)
+    best, losses, trials = "none", plain, []
+    for method in methods:
+        tried = _losses(across(method, scores, truth, folds), truth)
+        gain, error = _difference(plain, tried, entities)
+        trials.append(CalibrationTrial(method, float(tried.mean()), gain, error))
+        better, doubt = _difference(losses, tried, entities)
+        if asked == method or better > doubt or (distorted and method == "platt"):
+            best, losses = method, tried
+    fitted = None if best == "none" else _FITS[best](scores, truth)
+    if isinstance(fitted, Platt) and fitted.slope <= 0:  # it would turn the ranking round
+        best, fitted = "none", None
+    return Calibrated(fitted, CalibrationChoice(asked, best, float(plain.mean()), tuple(trials)))
+
+
+def across(method: str, scores: Vector, truth: Vector, folds: Folds) -> Vector:
+    """Return scores `(n,)` calibrated by what was fitted on the other folds; none changes nothing.
+
+    >>> across("none", np.array([0.2, 0.8]), np.array([0.0, 1.0]), np.array([0, 1])).tolist()
+    [0.2, 0.8]
+    """
+    if method == "none":
+        return scores
+    calibrated = np.empty(len(scores))
+    for number in np.unique(folds):
+        held = folds == number
+        calibrated[held] = _FITS[method](scores[~held], truth[~held]).apply(scores[held])
+    return calibrated
+
+
+def _losses(scores: Vector, truth: Vector) -> Vector:
+    """Return the log loss of each row, `(n,)`."""
+    given = np.where(truth == 1, scores, 1 - scores)
+    return np.asarray(-np.log(np.maximum(given, np.finfo(np.float64).eps)))
+
+
+def _difference(before: Vector, after: Vector, entities: Array) -> tuple[float, float]:
+    """Return how much lower the mean is, and its standard error over whole entities.
+
+    >>> _difference(np.array([3.0, 3, 1]), np.array([2.0, 2, 0]), np.array(["a", "a", "b"]))
+    (1.0, 0.0)
+    """
+    codes, distinct = entity_codes(entities)
+    gains, count = before - after, len(distinct)
+    mean = float(gains.mean())
+    sums = np.bincount(codes, weights=gains - mean)
+    spread = float((sums**2).sum()) * count / max(count - 1, 1)
+    return mean, float(np.sqrt(spread)) / len(gains)

@@ -1,0 +1,121 @@
+"""Pictures: whole SVG whatever the numbers, words as text, and few bytes."""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_cli.backends import plots
+from mlops_cli.backends.plots.canvas import numbers
+from mlops_cli.domain import curves
+from mlops_cli.domain.results import CurvePoint, Interval, LearningCurve, Verdict
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def whole(svg: str) -> ET.Element:
+    """Parse a picture as the file it becomes; no number in it may be nan."""
+    text = plots.document(svg)
+    assert not re.search(r"\b(nan|inf)\b", text.partition("</style>")[2])
+    return ET.fromstring(text)  # noqa: S314 - our own file
+
+
+def ranked(truth: np.ndarray, score: np.ndarray, threshold: float = 0.5) -> list[str]:
+    found, at = curves.outcomes(truth, score), curves.operating_point(truth, score, threshold)
+    tenths = curves.calibration(truth, score, np.arange(len(truth)))
+    return [
+        plots.roc(found, at, threshold),
+        plots.precision_recall(found, at, threshold, float(truth.mean())),
+        plots.gain(found, at, threshold),
+        plots.lift(found, at, threshold),
+        plots.calibration(tenths, score),
+    ]
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        np.linspace(0, 1, 50), np.full(50, 0.3), np.zeros(50), np.ones(50),
+        np.r_[np.zeros(49), 1.0], np.full(50, 1e-300),
+    ],
+    ids=["spread", "constant", "zeros", "ones", "one", "tiny"],
+)  # fmt: skip
+@pytest.mark.parametrize("ones", [1, 25, 49])
+def test_classification_whatever_is_predicted(score: np.ndarray, ones: int) -> None:
+    truth = (np.arange(50) >= 50 - ones).astype(float)
+    for svg in ranked(truth, score):
+        assert whole(svg).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction"),
+    [
+        (np.zeros(5), np.zeros(5)), (np.arange(5.0), np.full(5, 2.0)), (np.ones(1), np.zeros(1)),
+        (np.array([1e300, -1e300]), np.zeros(2)), (np.full(5, 1e-9), np.full(5, 2e-9)),
+    ],
+    ids=["zeros", "constant", "one row", "huge", "tiny"],
+)  # fmt: skip
+def test_regression_whatever_is_predicted(truth: np.ndarray, prediction: np.ndarray) -> None:
+    for draw in (plots.predicted_actual, plots.residuals):
+        assert whole(draw(truth, prediction)).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize(
+    "losses", [[0.5], [0.5, 0.5], [math.nan, 0.4], [0.3, 1e9, 0.2] * 10], ids=len
+)
+def test_search_whatever_is_lost(losses: list[float]) -> None:
+    whole(plots.search(losses))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda word: plots.importance({word: 0.5, "age": 0.5}),
+        lambda word: plots.learning_curve(
+            LearningCurve(
+                word,
+                (CurvePoint(1.0, 9, 9, Interval(0.5, math.nan, math.nan)),),
+                (), None, Verdict.INCONCLUSIVE, "",
+            )
+        ),
+    ],
+    ids=["importance", "learning curve"],
+)  # fmt: skip
+def test_words_are_text(draw: Callable[[str], str]) -> None:
+    words = [each.text for each in whole(draw("<script>&'\"")).iter(f"{SVG}text")]
+    assert "<script>&'\"" in words
+
+
+def test_many_features_show_the_largest_and_say_so() -> None:
+    shares = {f"feature_{n}": n / 1000 for n in range(50)}
+    words = [each.text for each in whole(plots.importance(shares)).iter(f"{SVG}text")]
+    assert "feature_49" in words
+    assert "feature_0" not in words
+    assert "the 20 largest; 30 more are not shown" in words
+
+
+def test_a_picture_of_many_rows_is_small() -> None:
+    random = np.random.default_rng(0)
+    score = random.random(200_000)
+    for svg in ranked((random.random(200_000) < score).astype(float), score):
+        assert len(svg) < 40_000
+    assert len(plots.predicted_actual(score, score)) < 40_000
+
+
+@given(
+    st.lists(st.floats(-1e12, 1e12, allow_subnormal=False), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_an_axis_has_a_few_round_numbers_within_it(values: list[float], zero: bool) -> None:
+    axis = numbers("x", values, zero=zero)
+    assert axis.low <= min(values)
+    assert axis.high >= max(values)
+    assert axis.low < axis.high
+    assert 1 <= len(axis.ticks) <= 7
+    slack = 1e-6 * (axis.high - axis.low)
+    assert all(axis.low - slack <= place <= axis.high + slack for place, _ in axis.ticks)
