@@ -111,7 +111,7 @@ def lived(served: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, R
     runs: dict[str, Run] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name, value in (("TRIALS", "1"), ("FOLDS", "2"), ("MAX_ROUNDS", "40")):
+        for name, value in (("TRIALS", "1"), ("FOLDS", "2"), ("MAX_ROUNDS", "300")):
             for model in ("READMISSION", "HEART_DISEASE"):
                 patch.setenv(f"MLOPS_MODELS__{model}__SEARCH__{name}", value)
         patch.setenv("MLOPS_MODELS__READMISSION__GATES__APPROVAL", "true")

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_cli.config.deciding import Calibrating
+from mlops_cli.config.tasks import Task
+from mlops_cli.domain import metrics
 from mlops_cli.domain.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 from mlops_cli.domain.metrics import Array, Vector
 from mlops_cli.domain.results import CalibrationChoice, CalibrationTrial
@@ -14,6 +16,9 @@ from mlops_cli.domain.split import entity_codes
 
 MANY_ROWS = 1000
 """With fewer, the steps of an isotonic curve cost more in ranking than they bring."""
+
+RANKING = {"roc_auc", "pr_auc"}
+"""Metrics that go by the order of the scores alone."""
 
 Folds = npt.NDArray[np.int64]
 _FITS: dict[str, Callable[[Vector, Vector], Platt | Isotonic]] = {
@@ -103,3 +108,23 @@ def _difference(before: Vector, after: Vector, entities: Array) -> tuple[float, 
     sums = np.bincount(codes, weights=gains - mean)
     spread = float((sums**2).sum()) * count / max(count - 1, 1)
     return mean, float(np.sqrt(spread)) / len(gains)
+
+
+def pooled_metrics(
+    task: Task, labels: Vector, scores: Vector, calibrated: Vector, threshold: float
+) -> dict[str, float]:
+    """Return every metric of out of fold predictions that were calibrated fold by fold.
+
+    Each fold has a calibration of its own, which keeps the order within the fold and disturbs it
+    across them. What goes by the order alone is therefore taken from the scores as they were.
+
+    Args:
+        task: What is predicted.
+        labels: The truth, shape (rows,).
+        scores: Out of fold, as the trees gave them.
+        calibrated: The same, calibrated.
+        threshold: From which probability the predicted class is 1.
+    """
+    found = metrics.evaluate(task, labels, calibrated, threshold)
+    raw = metrics.evaluate(task, labels, scores, threshold)
+    return {key: raw[key] if key in RANKING else value for key, value in found.items()}

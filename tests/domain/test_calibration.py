@@ -7,6 +7,7 @@ from sklearn.calibration import _SigmoidCalibration
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
+from mlops_cli.domain import calibrating, metrics
 from mlops_cli.domain.calibrating import MANY_ROWS, across, choose
 from mlops_cli.domain.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 
@@ -185,3 +186,13 @@ def test_the_order_of_the_rows_changes_no_curve_and_nothing_but_the_last_digits_
     assert fit_isotonic(scores[other], truth[other]) == fit_isotonic(scores, truth)
     one, two = fit_platt(scores, truth), fit_platt(scores[other], truth[other])
     assert two.slope == pytest.approx(one.slope, rel=1e-8)
+
+
+def test_what_goes_by_the_order_is_taken_from_before_the_calibration() -> None:
+    labels, scores = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.5, 0.9])
+    disturbed = np.array([0.6, 0.4, 0.5, 0.7])  # two folds with a calibration of their own each
+    found = calibrating.pooled_metrics("classification", labels, scores, disturbed, 0.5)
+    before = metrics.evaluate("classification", labels, scores)
+    after = metrics.evaluate("classification", labels, disturbed)
+    assert found["roc_auc"] == before["roc_auc"] != after["roc_auc"]
+    assert found["brier"] == after["brier"] != before["brier"]

@@ -309,12 +309,6 @@ def test_constant_predictions(trained: Project) -> None:
     }
 
 
-def test_a_constant_label_of_a_regression(trained: Project) -> None:
-    data = trained(rows(300).assign(y=2.5), "--learning-curve", task="regression")
-    assert data["metrics"]["rmse"]["value"] == pytest.approx(0, abs=1e-3)
-    assert (evidence(data) / "residuals.svg").is_file()
-
-
 def test_a_thousand_categories(trained: Project) -> None:
     words = np.array([f"w{n}" for n in range(1000)])
     table = rows(2000, word=np.tile(words, 2))

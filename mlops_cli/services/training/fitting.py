@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mlops_cli.backends import estimator
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain import fairness, metrics, resampling, split
+from mlops_cli.domain import fairness, resampling, split
+from mlops_cli.domain.calibrating import pooled_metrics
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.results import FairnessGap, Interval, SiteValue
@@ -91,8 +92,8 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
     unseen = [each.out_of_fold for each in repeats]
     decided = decide(model, data.entities[~data.held], labels, unseen, config.seed)
     scored = [
-        metrics.evaluate(model.task, labels, each, decided.threshold)
-        for each in decided.out_of_fold
+        pooled_metrics(model.task, labels, before, after, decided.threshold)
+        for before, after in zip(unseen, decided.out_of_fold, strict=True)
     ]
     scores = estimator.predict(booster, matrix, data.inputs)
     scores[~data.held] = unseen[0]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mlops_cli.backends import estimator
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain import metrics, resampling, split
+from mlops_cli.domain import resampling, split
+from mlops_cli.domain.calibrating import pooled_metrics
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.missing import with_fills
 from mlops_cli.domain.results import Interval, SiteValue
@@ -69,8 +70,8 @@ def naive(
     for folds in drawn:
         parts = estimator.Folds(rows, labels, folds, data.inputs, weight)
         found = parts.score(params, model.search.max_rounds, model.search.patience).out_of_fold
-        found = decided.across(found, labels, drawn[0])
-        scored.append(metrics.evaluate(model.task, labels, found, decided.threshold))
+        after = decided.across(found, labels, drawn[0])
+        scored.append(pooled_metrics(model.task, labels, found, after, decided.threshold))
     return {key: float(np.mean([each[key] for each in scored])) for key in scored[0]}
 
 
