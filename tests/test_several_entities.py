@@ -179,6 +179,21 @@ def test_both_stays_of_a_patient_are_held_out_together(mlops: Mlops) -> None:
     assert result["rows"]["train"] + result["rows"]["test"] == 2 * PATIENTS
 
 
+def test_training_goes_by_the_configuration_applied_or_not(folder: Path, mlops: Mlops) -> None:
+    """And a run is repeated under its own."""
+    before = mlops("train", "return_risk", "--no-register", "--json").data
+    other = folder / "other.yaml"
+    other.write_text(CONFIG.replace("ttl: 90d", "ttl: 10d"), encoding="utf-8")
+    now = mlops("train", "return_risk", "--no-register", "--json", "--config", other).data
+    assert [view["expired"] for view in before["views"]] == [0, 0, 0]
+    assert [view["expired"] for view in now["views"]] == [PATIENTS, 0, 0]  # the second stays
+    repeated = ("train", "return_risk", "--reproduce", before["run_id"], "--json")
+    run = mlops(*repeated, "--config", other)
+    assert (run.code, run.data["reproduced"]) == (0, True), run.data
+    named = {each["name"] for each in run.data["differences"] if each["kind"] == "config"}
+    assert named == {"feature_views.patients.ttl"}
+
+
 def test_labels_without_the_hospital_are_refused(
     mlops: Mlops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

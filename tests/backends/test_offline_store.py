@@ -363,6 +363,19 @@ def test_a_repository_serves_its_values(tmp_path: Path, key: ValueType) -> None:
     assert (known["pulse"].value, known["pulse"].event_time) == (71, day(5))
 
 
+def test_the_ttl_of_a_repository_counts_in_training_and_in_service(tmp_path: Path) -> None:
+    feast_repo(tmp_path)
+    config = load_config(config_for(tmp_path))
+    model = config.models["heart"]
+    feature_store.materialize(config, day(30))
+    (row,) = feature_store.online(config, model, [{"who": "2"}])
+    assert row is not None
+    assert row["pulse"].ttl == timedelta(days=3)
+    known = feature_store.as_of(config, model, {"who": "2"}, day(9))
+    assert known is not None
+    assert known["pulse"].ttl == timedelta(days=3)
+
+
 def test_an_id_that_is_no_number_is_unknown_to_a_repository_with_numbers(tmp_path: Path) -> None:
     feast_repo(tmp_path, key=ValueType.INT64)
     config = load_config(config_for(tmp_path))
