@@ -17,7 +17,7 @@ from mlops_cli.config import Config
 from mlops_cli.domain.digest import table_digests
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.metrics import evaluate
-from mlops_cli.domain.results import Interval
+from mlops_cli.domain.results.judging import Interval
 from mlops_cli.domain.split import held_out
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import fit, measure

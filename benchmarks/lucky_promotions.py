@@ -13,7 +13,7 @@ from scipy.stats import norm
 from mlops_cli.config import ModelConfig
 from mlops_cli.domain.gates import decide, judge
 from mlops_cli.domain.metrics import evaluate
-from mlops_cli.domain.results import Decision
+from mlops_cli.domain.results.judging import Decision
 
 CONFIG = ModelConfig.model_validate(
     {

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.domain.groups import spelled
-from mlops_cli.domain.results import DriftCheck
+from mlops_cli.domain.results.judging import DriftCheck
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlops_cli.domain.results import FairnessGap, Interval
+from mlops_cli.domain.results.judging import FairnessGap, Interval
 
 
 def render(facts: Mapping[str, Any], pictures: Mapping[str, str], style: str) -> str:

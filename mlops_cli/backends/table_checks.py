@@ -17,7 +17,7 @@ from mlops_cli.config import FeatureConfig
 from mlops_cli.config.tasks import Task
 from mlops_cli.domain.columns import words
 from mlops_cli.domain.quoting import examples, ids_of
-from mlops_cli.domain.results import TableFinding
+from mlops_cli.domain.results.tables import TableFinding
 from mlops_cli.domain.subjects import Codes, Identity, subjects
 
 _KINDS = {"int": "Int64", "float": float, "bool": "boolean", "category": object}

@@ -7,7 +7,7 @@ import typer
 
 from mlops_cli.commands.session import Answer, Session, command
 from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import Verdict
+from mlops_cli.domain.results.judging import Verdict
 from mlops_cli.errors import ExitCode
 
 app = typer.Typer(no_args_is_help=True, help="The record: events, proof, fairness, lineage.")

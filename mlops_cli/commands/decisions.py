@@ -1,7 +1,7 @@
 """What a training has found to make of scores, as people look at it."""
 
 from mlops_cli.commands.views import number, percent
-from mlops_cli.domain.results import CalibrationChoice, OperatingPoint, TrainResult
+from mlops_cli.domain.results.training import CalibrationChoice, OperatingPoint, TrainResult
 
 
 def decisions(result: TrainResult) -> list[object]:

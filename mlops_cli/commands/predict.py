@@ -12,7 +12,7 @@ from mlops_cli.errors import InputError
 
 if TYPE_CHECKING:
     from mlops_cli.config import ModelConfig
-    from mlops_cli.domain.results import Prediction
+    from mlops_cli.domain.results.prediction import Prediction
 
 _SCALES = {"log odds": "log odds", "log": "the logarithm of the prediction"}
 

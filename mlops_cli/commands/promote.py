@@ -6,7 +6,7 @@ import typer
 
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.views import interval, table
-from mlops_cli.domain.results import Decision
+from mlops_cli.domain.results.judging import Decision
 from mlops_cli.errors import ExitCode, InputError, NotFoundError, most_severe
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import typer
 from mlops_cli.commands.session import Answer, Session, command, for_each
 from mlops_cli.commands.training_view import trained as training_view
 from mlops_cli.commands.views import table
-from mlops_cli.domain.results import Reproduction, TrainResult
+from mlops_cli.domain.results.reproduction import Reproduction
+from mlops_cli.domain.results.training import TrainResult
 from mlops_cli.errors import ExitCode, InputError
 
 

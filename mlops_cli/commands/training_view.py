@@ -4,13 +4,9 @@ import textwrap
 
 from mlops_cli.commands.decisions import decisions
 from mlops_cli.commands.views import interval, number, table
-from mlops_cli.domain.results import (
-    Baseline,
-    SearchSummary,
-    SiteValue,
-    TrainResult,
-    ViewCoverage,
-)
+from mlops_cli.domain.results.evaluation import Baseline
+from mlops_cli.domain.results.tables import ViewCoverage
+from mlops_cli.domain.results.training import SearchSummary, SiteValue, TrainResult
 
 WIDTH = 80
 

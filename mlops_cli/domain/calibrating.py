@@ -11,7 +11,7 @@ from mlops_cli.config.tasks import Task
 from mlops_cli.domain import metrics
 from mlops_cli.domain.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 from mlops_cli.domain.metrics import Array, Vector
-from mlops_cli.domain.results import CalibrationChoice, CalibrationTrial
+from mlops_cli.domain.results.training import CalibrationChoice, CalibrationTrial
 from mlops_cli.domain.split import entity_codes
 
 MANY_ROWS = 1000

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mlops_cli.config import ModelConfig
 from mlops_cli.domain.contract import Contract
-from mlops_cli.domain.results import Gate, Verdict
+from mlops_cli.domain.results.judging import Gate, Verdict
 
 CROSSING = "mlops_crossing"
 """The column of held out rows whose entity also had labels outside the holdout.

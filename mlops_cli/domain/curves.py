@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from mlops_cli.domain.metrics import Array, Vector, ratio
-from mlops_cli.domain.results import Interval, Verdict
+from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.domain.split import Mask, entity_codes, in_holdout
 from mlops_cli.errors import InputError
 

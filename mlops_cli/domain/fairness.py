@@ -15,7 +15,7 @@ from mlops_cli.config.tasks import Task
 from mlops_cli.domain.groups import UNKNOWN
 from mlops_cli.domain.metrics import Array, Matrix, Vector, checked, ratio
 from mlops_cli.domain.resampling import percentiles, weight_chunks
-from mlops_cli.domain.results import FairnessGap, GroupValue, Interval, Verdict
+from mlops_cli.domain.results.judging import FairnessGap, GroupValue, Interval, Verdict
 from mlops_cli.domain.split import Codes, entity_codes
 
 RESAMPLES = 1000

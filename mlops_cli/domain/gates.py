@@ -14,7 +14,7 @@ from mlops_cli.config.model import ModelConfig
 from mlops_cli.domain.fairness import assess
 from mlops_cli.domain.metrics import METRICS, Array
 from mlops_cli.domain.resampling import intervals, paired_difference
-from mlops_cli.domain.results import Decision, FairnessGap, Gate, Interval, Verdict
+from mlops_cli.domain.results.judging import Decision, FairnessGap, Gate, Interval, Verdict
 
 NOTHING_ASKED = "there is no champion to compare with and no floor: set gates.floor in config.yaml"
 

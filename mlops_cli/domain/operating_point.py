@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops_cli.config.deciding import ThresholdConfig
 from mlops_cli.domain.metrics import Vector
-from mlops_cli.domain.results import OperatingPoint
+from mlops_cli.domain.results.training import OperatingPoint
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlops_cli.config.effective import dotted
 from mlops_cli.config.loading import leaves
-from mlops_cli.domain.results import Difference
+from mlops_cli.domain.results.reproduction import Difference
 
 
 def differing(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:

@@ -12,7 +12,7 @@ from scipy.special import ndtr, stdtrit
 
 from mlops_cli.config.tasks import TASK_METRICS, Task
 from mlops_cli.domain.metrics import METRICS, Array, Matrix, Vector, checked
-from mlops_cli.domain.results import Interval
+from mlops_cli.domain.results.judging import Interval
 from mlops_cli.domain.split import Codes, entity_codes
 
 #: Weights held at once: 12 MiB a matrix, of which a metric needs about six.

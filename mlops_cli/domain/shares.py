@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from mlops_cli.domain.point_in_time import Int64s
-from mlops_cli.domain.results import Interval
+from mlops_cli.domain.results.judging import Interval
 
 _Z = 1.959963984540054
 

@@ -17,7 +17,8 @@ from mlops_cli.config.tasks import Task
 from mlops_cli.domain.conditions import MIN_ROWS, Condition
 from mlops_cli.domain.metrics import Array, Vector
 from mlops_cli.domain.resampling import CELLS
-from mlops_cli.domain.results import Interval, Slice
+from mlops_cli.domain.results.evaluation import Slice
+from mlops_cli.domain.results.judging import Interval
 from mlops_cli.domain.split import entity_codes
 
 MIN_ENTITIES = 10

@@ -8,7 +8,8 @@ from mlops_cli.config import FeatureConfig
 from mlops_cli.config.limits import DriftConfig
 from mlops_cli.domain.drift import check_columns, check_extremes
 from mlops_cli.domain.quoting import SHARED_BY
-from mlops_cli.domain.results import DriftCheck, TableFinding
+from mlops_cli.domain.results.judging import DriftCheck
+from mlops_cli.domain.results.tables import TableFinding
 
 _KINDS = {
     "integer": "number", "floating": "number", "mixed-integer-float": "number",

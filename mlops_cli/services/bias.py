@@ -6,7 +6,7 @@ from mlops_cli.backends import estimator, registry, tables
 from mlops_cli.config import Config
 from mlops_cli.domain import fairness
 from mlops_cli.domain.groups import protected_groups
-from mlops_cli.domain.results import FairnessGap, Verdict
+from mlops_cli.domain.results.judging import FairnessGap, Verdict
 
 
 @dataclass(frozen=True)

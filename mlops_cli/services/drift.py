@@ -15,7 +15,7 @@ from mlops_cli.domain.columns import times, typed
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.keys import read_key
 from mlops_cli.domain.records import Event, LoggedPrediction
-from mlops_cli.domain.results import DriftCheck
+from mlops_cli.domain.results.judging import DriftCheck
 from mlops_cli.errors import InputError, NotFoundError
 
 Render = Callable[..., str]

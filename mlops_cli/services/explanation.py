@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mlops_cli.backends import explain
-from mlops_cli.domain.results import Prediction
+from mlops_cli.domain.results.prediction import Prediction
 
 
 def plot(answer: Prediction, path: Path) -> None:

@@ -19,7 +19,7 @@ from mlops_cli.domain.keys import key_text, read_key
 from mlops_cli.domain.missing import refused
 from mlops_cli.domain.online import OnlineValue
 from mlops_cli.domain.records import LoggedPrediction
-from mlops_cli.domain.results import Contribution, Prediction
+from mlops_cli.domain.results.prediction import Contribution, Prediction
 from mlops_cli.errors import InputError, NotFoundError, StaleError
 
 Row = dict[str, Any]

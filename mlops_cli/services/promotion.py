@@ -17,7 +17,7 @@ from mlops_cli.config import Config
 from mlops_cli.domain import comparison, gates
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.records import Event
-from mlops_cli.domain.results import Decision, Gate
+from mlops_cli.domain.results.judging import Decision, Gate
 from mlops_cli.errors import ConflictError, NotFoundError
 
 WAITING = "mlops.approval"

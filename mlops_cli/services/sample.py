@@ -7,7 +7,7 @@ from mlops_cli.backends import files, tables
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import hospital
 from mlops_cli.domain.hospital import HospitalTables
-from mlops_cli.domain.results import Written
+from mlops_cli.domain.results.tables import Written
 from mlops_cli.errors import InputError
 
 NEW_PATIENTS = "new_patients.csv"

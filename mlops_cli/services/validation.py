@@ -9,7 +9,7 @@ import pandas as pd
 from mlops_cli.backends import files, table_checks
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain.columns import readable
-from mlops_cli.domain.results import TableComparison, TableFinding
+from mlops_cli.domain.results.tables import TableComparison, TableFinding
 from mlops_cli.domain.subjects import Identity, ReadView, newest_rows
 from mlops_cli.domain.table_changes import column_changes, independent, type_changes, value_changes
 from mlops_cli.errors import InputError, NotFoundError

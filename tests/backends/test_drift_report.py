@@ -14,7 +14,7 @@ from mlops_cli.backends import drift_report
 from mlops_cli.config import FeatureConfig
 from mlops_cli.config.limits import DriftConfig
 from mlops_cli.domain.drift import check_columns
-from mlops_cli.domain.results import DriftCheck
+from mlops_cli.domain.results.judging import DriftCheck
 
 WORDS = ("none", "typical", "atypical")
 FEATURES = {

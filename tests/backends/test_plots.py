@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mlops_cli.backends import plots
 from mlops_cli.backends.plots.canvas import numbers
 from mlops_cli.domain import curves
-from mlops_cli.domain.results import CurvePoint, Interval, LearningCurve, Verdict
+from mlops_cli.domain.results.evaluation import CurvePoint, LearningCurve
+from mlops_cli.domain.results.judging import Interval, Verdict
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from mlops_cli.domain import curves
-from mlops_cli.domain.results import Interval, Verdict
+from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.errors import InputError
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.domain.fairness import assess
 from mlops_cli.domain.groups import groups_of
-from mlops_cli.domain.results import GroupValue, Verdict
+from mlops_cli.domain.results.judging import GroupValue, Verdict
 
 CLASSIFICATION = (
     "demographic_parity",

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.config import ModelConfig
 from mlops_cli.domain.gates import decide, judge
-from mlops_cli.domain.results import Decision, Gate, Verdict
+from mlops_cli.domain.results.judging import Decision, Gate, Verdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 

@@ -10,7 +10,7 @@ from mlops_cli.backends.feature_store.connection import await_views, references,
 from mlops_cli.backends.feature_store.definitions import view_of
 from mlops_cli.backends.feature_store.offline_store import JoinJob, PointInTimeOfflineStore
 from mlops_cli.config import Config, ModelConfig
-from mlops_cli.domain.results import ViewCoverage
+from mlops_cli.domain.results.tables import ViewCoverage
 from mlops_cli.errors import UnavailableError
 
 

@@ -15,7 +15,7 @@ from mlops_cli.backends.feature_store.keys import entity_codes, whole
 from mlops_cli.backends.feature_store.sources import microseconds, read, utc
 from mlops_cli.domain.columns import word
 from mlops_cli.domain.point_in_time import LastKnown, last_known
-from mlops_cli.domain.results import ViewCoverage
+from mlops_cli.domain.results.tables import ViewCoverage
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from mlops_cli.backends.feature_store.joining import Joined, arrow_table, joined
 from mlops_cli.backends.feature_store.keys import entity_codes
 from mlops_cli.backends.feature_store.sources import MICROSECONDS, microseconds, read
 from mlops_cli.domain.point_in_time import newest
-from mlops_cli.domain.results import ViewCoverage
+from mlops_cli.domain.results.tables import ViewCoverage
 from mlops_cli.errors import InputError
 
 

@@ -14,7 +14,7 @@ from mlops_cli.backends.plots.canvas import (
     stripes,
     whiskers,
 )
-from mlops_cli.domain.results import LearningCurve
+from mlops_cli.domain.results.evaluation import LearningCurve
 
 MOST_FEATURES = 20
 _LONGEST = 22

@@ -14,7 +14,7 @@ from mlops_cli.commands.views import age, digits, number, percent, spark, table
 from mlops_cli.errors import ExitCode, most_severe
 
 if TYPE_CHECKING:
-    from mlops_cli.domain.results import TableComparison
+    from mlops_cli.domain.results.tables import TableComparison
     from mlops_cli.domain.subjects import ReadView
     from mlops_cli.domain.summary import FeatureSummary
     from mlops_cli.services.feature_stats import ModelStats, ViewStats

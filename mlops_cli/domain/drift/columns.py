@@ -14,7 +14,7 @@ from mlops_cli.domain.drift.distances import Limits
 from mlops_cli.domain.drift.values import compare_numbers, compare_words
 from mlops_cli.domain.groups import spelled
 from mlops_cli.domain.metrics import Array
-from mlops_cli.domain.results import DriftCheck
+from mlops_cli.domain.results.judging import DriftCheck
 from mlops_cli.errors import InputError
 
 #: So many words outside the list, where training had none, are an alarm without a test.

@@ -5,7 +5,7 @@ from scipy.stats import hypergeom
 
 from mlops_cli.domain.metrics import Vector
 from mlops_cli.domain.quoting import rough
-from mlops_cli.domain.results import DriftCheck
+from mlops_cli.domain.results.judging import DriftCheck
 
 
 def check_extremes(

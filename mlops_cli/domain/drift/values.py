@@ -9,7 +9,7 @@ from mlops_cli.config.limits import DriftConfig
 from mlops_cli.config.tasks import Task
 from mlops_cli.domain.drift.distances import Distance, Limits, jensen_shannon, wasserstein
 from mlops_cli.domain.metrics import Array, Vector
-from mlops_cli.domain.results import DriftCheck
+from mlops_cli.domain.results.judging import DriftCheck
 from mlops_cli.errors import InputError
 
 Kind = Literal["data", "prediction", "target"]

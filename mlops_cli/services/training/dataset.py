@@ -16,7 +16,7 @@ from mlops_cli.domain.digest import TableDigests, table_digests
 from mlops_cli.domain.groups import UNKNOWN
 from mlops_cli.domain.labels import MIN_ROWS, checked_labels, in_order
 from mlops_cli.domain.missing import refused, with_fills
-from mlops_cli.domain.results import ViewCoverage
+from mlops_cli.domain.results.tables import ViewCoverage
 from mlops_cli.errors import InputError, UnavailableError
 
 _HINTS = {

@@ -12,7 +12,7 @@ from mlops_cli.config import ModelConfig
 from mlops_cli.config.deciding import ThresholdConfig
 from mlops_cli.domain import calibrating, operating_point, split
 from mlops_cli.domain.calibration import Calibration
-from mlops_cli.domain.results import CalibrationChoice, OperatingPoint
+from mlops_cli.domain.results.training import CalibrationChoice, OperatingPoint
 
 Vector = NDArray[np.float64]
 

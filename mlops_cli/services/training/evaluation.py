@@ -13,7 +13,8 @@ from mlops_cli.domain import curves, resampling, slices
 from mlops_cli.domain.conditions import Condition, conditions
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
-from mlops_cli.domain.results import Baseline, CurvePoint, Interval, LearningCurve, Slice, Verdict
+from mlops_cli.domain.results.evaluation import Baseline, CurvePoint, LearningCurve, Slice
+from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import Fitted
 from mlops_cli.services.training.searching import Say

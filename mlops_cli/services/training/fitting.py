@@ -14,7 +14,8 @@ from mlops_cli.domain import fairness, resampling, split
 from mlops_cli.domain.calibrating import pooled_metrics
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
-from mlops_cli.domain.results import FairnessGap, Interval, SiteValue
+from mlops_cli.domain.results.judging import FairnessGap, Interval
+from mlops_cli.domain.results.training import SiteValue
 from mlops_cli.services.training import sites
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.deciding import Decided, decide

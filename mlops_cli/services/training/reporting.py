@@ -12,7 +12,7 @@ from typing import Any
 from mlops_cli.backends import estimator, files, plots, report_page
 from mlops_cli.config import Config, recorded
 from mlops_cli.domain import curves
-from mlops_cli.domain.results import Interval, Verdict
+from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.domain.slices import MIN_ENTITIES
 from mlops_cli.errors import first_line
 from mlops_cli.services.training.dataset import TrainingSet

@@ -9,7 +9,7 @@ from typing import Any
 from mlops_cli.backends import registry, tables
 from mlops_cli.config import Config, budgeted, recorded, restored
 from mlops_cli.domain.reproduction import configurations, differing, training_sets
-from mlops_cli.domain.results import Difference, Reproduction, ThenAndNow
+from mlops_cli.domain.results.reproduction import Difference, Reproduction, ThenAndNow
 from mlops_cli.errors import InputError, IntegrityError, NotFoundError
 from mlops_cli.services.training.dataset import TrainingSet, build, source_files
 from mlops_cli.services.training.fitting import figures, fit, measure

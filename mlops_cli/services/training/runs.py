@@ -7,7 +7,7 @@ from mlops_cli.backends import registry
 from mlops_cli.config import Config
 from mlops_cli.domain import leaks
 from mlops_cli.domain.contract import policy_digest
-from mlops_cli.domain.results import Rows, TrainResult
+from mlops_cli.domain.results.training import Rows, TrainResult
 from mlops_cli.services.training import resuming
 from mlops_cli.services.training.dataset import build
 from mlops_cli.services.training.deciding import doubts

@@ -14,7 +14,7 @@ from mlops_cli.backends.registry import TrialRun
 from mlops_cli.config import Config
 from mlops_cli.config.training import SearchConfig
 from mlops_cli.domain import boosting
-from mlops_cli.domain.results import SearchSummary
+from mlops_cli.domain.results.training import SearchSummary
 from mlops_cli.domain.search.choosing import lowest, optimism, simplest
 from mlops_cli.domain.search.losses import NAMES, Blocks, row_losses, told
 from mlops_cli.domain.search.racing import behind, expected

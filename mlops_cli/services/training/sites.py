@@ -13,7 +13,8 @@ from mlops_cli.domain import resampling, split
 from mlops_cli.domain.calibrating import pooled_metrics
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.missing import with_fills
-from mlops_cli.domain.results import Interval, SiteValue
+from mlops_cli.domain.results.judging import Interval
+from mlops_cli.domain.results.training import SiteValue
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.deciding import Decided
 
