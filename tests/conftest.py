@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from one_table import table_folder, trained
 from published import published
 from running import Mlops, Run, build, quietly
 from servers import postgres, postgres_port, postgres_url, redis
 
 from mlops_cli.main import main
 
-__all__ = ["postgres", "postgres_port", "postgres_url", "published", "redis"]  # fixtures
+__all__ = [  # fixtures
+    "postgres", "postgres_port", "postgres_url", "published", "redis", "table_folder", "trained",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

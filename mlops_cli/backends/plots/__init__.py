@@ -3,6 +3,7 @@
 from mlops_cli.backends.plots.canvas import STYLE, document
 from mlops_cli.backends.plots.classes import calibration, gain, lift, precision_recall, roc
 from mlops_cli.backends.plots.fits import importance, learning_curve, search
+from mlops_cli.backends.plots.places import sites
 from mlops_cli.backends.plots.values import predicted_actual, residuals
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "residuals",
     "roc",
     "search",
+    "sites",
 ]

@@ -11,6 +11,7 @@ Numbers = NDArray[np.float64] | Sequence[float]
 
 WIDTH, HEIGHT = 400, 320
 _TOP, _RIGHT, _BOTTOM = 46, 14, 44
+_LONGEST = 22
 
 STYLE = """
 .plot { --ink: #1f2933; --soft: #66727f; --rule: #d9dee3; --main: #2f6fb2; --other: #c2571a;
@@ -104,6 +105,17 @@ def numbers(
     return Axis(label, low, high, tuple((float(p), f"{p + 0.0:.6g}") for p in places))
 
 
+def names(words: Sequence[str]) -> Axis:
+    """Return an axis with a word at each row, the first one lowest; long ones are cut.
+
+    >>> names(["sex", "a_very_long_name_of_a_column"]).ticks
+    ((0.0, 'sex'), (1.0, 'a_very_long_name_of_a…'))
+    """
+    cut = [word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…" for word in words]
+    ticks = tuple((float(place), word) for place, word in enumerate(cut))
+    return Axis("", -0.6, len(words) - 0.4, ticks)
+
+
 def line(sheet: Sheet, xs: Numbers, ys: Numbers, kind: str = "main") -> str:
     """Join points; those that are not finite are left out, and those on the same half pixel."""
     return f'<path class="{kind}" d="M{"L".join(_pixels(sheet, xs, ys))}"/>'
@@ -129,6 +141,15 @@ def whiskers(sheet: Sheet, xs: Numbers, lows: Numbers, highs: Numbers) -> str:
     ends = (sheet.across(xs), sheet.up(lows), sheet.up(highs))
     rows = zip(*(each[known] for each in ends), strict=True)
     return f'<path class="thin" d="{"".join(f"M{x:.1f} {a:.1f}V{b:.1f}" for x, a, b in rows)}"/>'
+
+
+def spans(sheet: Sheet, lows: Numbers, highs: Numbers) -> str:
+    """Draw an interval across each row, the first one lowest; nothing where it is not known."""
+    known = np.isfinite(np.asarray(lows) + np.asarray(highs))
+    middles = sheet.up(np.arange(len(known), dtype=np.float64))
+    ends = (middles, sheet.across(lows), sheet.across(highs))
+    rows = zip(*(each[known] for each in ends), strict=True)
+    return f'<path class="thin" d="{"".join(f"M{a:.1f} {y:.1f}H{b:.1f}" for y, a, b in rows)}"/>'
 
 
 def columns(sheet: Sheet, edges: Numbers, heights: Numbers, kind: str = "bars") -> str:

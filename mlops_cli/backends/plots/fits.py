@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mlops_cli.backends.plots.canvas import (
-    Axis,
     Sheet,
     dots,
     line,
+    names,
     numbers,
     picture,
     stripes,
@@ -17,7 +17,6 @@ from mlops_cli.backends.plots.canvas import (
 from mlops_cli.domain.results.evaluation import LearningCurve
 
 MOST_FEATURES = 20
-_LONGEST = 22
 
 
 def search(losses: Sequence[float]) -> str:
@@ -40,10 +39,9 @@ def importance(shares: Mapping[str, float]) -> str:
     """Draw each feature's share of the total gain, the largest at the top."""
     largest = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
     shown = largest[:MOST_FEATURES][::-1]
-    names = tuple((float(n), _short(name)) for n, (name, _) in enumerate(shown))
     sheet = Sheet(
         numbers("share of the total gain", [share for _, share in shown], zero=True),
-        Axis("", -0.6, len(shown) - 0.4, names),
+        names([name for name, _ in shown]),
         height=100 + 20 * len(shown),
     )
     more = len(largest) - len(shown)
@@ -66,7 +64,3 @@ def learning_curve(curve: LearningCurve) -> str:
         dots(sheet, entities, values[0]),
     ]
     return picture("Learning curve", f"{curve.metric} with 95 % intervals", sheet, marks)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -4,37 +4,16 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlops_cli.backends import estimator, files, plots, report_page
-from mlops_cli.config import Config, recorded
 from mlops_cli.domain import curves
-from mlops_cli.domain.results.judging import Interval, Verdict
-from mlops_cli.domain.slices import MIN_ENTITIES
 from mlops_cli.errors import first_line
-from mlops_cli.services.training.dataset import TrainingSet
-from mlops_cli.services.training.evaluation import Evaluated, Held
-from mlops_cli.services.training.fitting import Fitted, Measured
+from mlops_cli.services.training.evaluation import Held
+from mlops_cli.services.training.page import Trained, facts
 
 REPORT_FILE = "report.html"
-
-Said = list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """All there is to say of one training."""
-
-    config: Config
-    name: str
-    run_id: str
-    data: TrainingSet
-    fitted: Fitted
-    measured: Measured
-    evaluated: Evaluated
 
 
 def write_evidence(folder: Path, trained: Trained, record: Mapping[str, str]) -> None:
@@ -58,7 +37,7 @@ def write_evidence(folder: Path, trained: Trained, record: Mapping[str, str]) ->
         tables["learning_curve"] = result.curve
     for name, table in tables.items():
         files.write_text(folder / f"{name}.json", json.dumps(_plain(table), indent=1))
-    page = report_page.render(_facts(trained, not_drawn, record), drawn, plots.STYLE)
+    page = report_page.render(facts(trained, not_drawn, record), drawn, plots.STYLE)
     files.write_text(folder / REPORT_FILE, page)
 
 
@@ -74,7 +53,7 @@ def _pictures(trained: Trained) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _drawings(trained: Trained) -> dict[str, Callable[[], str]]:
-    data, curve = trained.data, trained.evaluated.curve
+    data, curve, sites = trained.data, trained.evaluated.curve, trained.measured.sites
     held = Held.of(trained.config, trained.name, data, trained.fitted)
     own = _of_classes(held) if held.model.task == "classification" else _of_values(held)
     search = trained.fitted.search
@@ -83,7 +62,12 @@ def _drawings(trained: Trained) -> dict[str, Callable[[], str]]:
         "importance": lambda: plots.importance(gains),
         "search": lambda: plots.search([search.told(each) for each in search.trials]),
     }
-    return own | ({"learning_curve": lambda: plots.learning_curve(curve)} if curve else {})
+    if any(each.value is not None for each in sites):
+        value = trained.measured.metrics[held.model.metric]
+        own["sites"] = lambda: plots.sites(sites, value)
+    if curve:
+        own["learning_curve"] = lambda: plots.learning_curve(curve)
+    return own
 
 
 def _of_classes(held: Held) -> dict[str, Callable[[], str]]:
@@ -108,84 +92,6 @@ def _of_values(held: Held) -> dict[str, Callable[[], str]]:
     return {
         "predicted_actual": lambda: plots.predicted_actual(held.truth, held.scores),
         "residuals": lambda: plots.residuals(held.truth, held.scores),
-    }
-
-
-def _facts(
-    trained: Trained, not_drawn: Mapping[str, str], record: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return what the page says, by the names it has in the template."""
-    model, result = trained.config.models[trained.name], trained.evaluated
-    return {
-        "model": trained.name,
-        "description": model.description,
-        "task": model.task,
-        "metric": model.metric,
-        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "run_id": trained.run_id,
-        "said": sentences(trained),
-        "split": _split(trained.data),
-        "metrics": trained.measured.metrics,
-        "cross_validation": trained.fitted.cross_validation,
-        "baselines": result.baselines,
-        "not_drawn": not_drawn,
-        "fairness": trained.measured.fairness,
-        "found": result.found,
-        "looked_at": result.looked_at,
-        "groups": result.groups,
-        "fewest": {"rows": model.fairness.min_group_rows, "entities": MIN_ENTITIES},
-        "curve": result.curve,
-        "views": trained.data.views,
-        "left_out": trained.data.left_out,
-        "params": trained.fitted.params,
-        "configuration": json.dumps(recorded(trained.config, trained.name), indent=2),
-        "record": record,
-    }
-
-
-def sentences(trained: Trained) -> Said:
-    """Return what a reader must know first, each with good, bad, open or fact."""
-    model, result = trained.config.models[trained.name], trained.evaluated
-    value = trained.measured.metrics[model.metric]
-    known = math.isfinite(value.value)
-    said: Said = [
-        ("fact", f"{model.metric} {_with_interval(value, '')}")
-        if known
-        else ("open", f"{model.metric} is not defined on the held out rows")
-    ]
-    for each in result.baselines:
-        by = f"{each.metric} {_with_interval(each.difference, '+')}"
-        if each.beaten:
-            said.append(("good", f"better than {each.name}: {by}"))
-        elif each.difference.high < 0:
-            said.append(("bad", f"worse than {each.name}: {by}; use the simpler model"))
-        else:
-            said.append(("open", f"not shown to be better than {each.name}: {by}"))
-    for gap in trained.measured.fairness:
-        kind = {Verdict.PASS: "good", Verdict.FAIL: "bad"}.get(gap.verdict, "open")
-        said.append((kind, f"fairness, {gap.metric} by {gap.attribute}: {gap.verdict}"))
-    said += [
-        ("open", f"higher loss than elsewhere where {each.name} ({each.rows} rows)")
-        for each in result.found
-    ]
-    return said + ([("fact", result.curve.message)] if result.curve else [])
-
-
-def _with_interval(each: Interval, sign: str) -> str:
-    value, low, high = (round(part, 3) + 0.0 for part in (each.value, each.low, each.high))
-    return f"{value:{sign}.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _split(data: TrainingSet) -> dict[str, Any]:
-    parts = {"train": ~data.held, "test": data.held}
-    return {
-        f"{part}_{key}": value
-        for part, rows in parts.items()
-        for key, value in (
-            ("rows", int(rows.sum())),
-            ("entities", len(set(data.entities[rows]))),
-            ("mean", float(data.labels[rows].mean())),
-        )
     }
 
 

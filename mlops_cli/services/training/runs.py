@@ -13,7 +13,8 @@ from mlops_cli.services.training.dataset import build
 from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import fit, measure
-from mlops_cli.services.training.reporting import REPORT_FILE, Trained
+from mlops_cli.services.training.page import Trained
+from mlops_cli.services.training.reporting import REPORT_FILE
 from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import store, surroundings
 
@@ -53,7 +54,13 @@ def train(
         fitted = fit(config, name, data, say, kept)
         measured = measure(config, name, data, fitted)
         evaluated = evaluate(config, name, data, fitted, say, curve=learning_curve)
-        digests = store(Trained(config, name, run_id, data, fitted, measured, evaluated))
+        warnings = (
+            *leaks.warnings(
+                data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
+            ),
+            *doubts(model, fitted.decided),
+        )
+        digests = store(Trained(config, name, run_id, data, fitted, measured, evaluated, warnings))
     version = register(config, name, run_id) if register else None
     return TrainResult(
         model=name,
@@ -70,12 +77,7 @@ def train(
         views=data.views,
         left_out=data.left_out,
         set_aside=data.set_aside,
-        warnings=(
-            *leaks.warnings(
-                data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
-            ),
-            *doubts(model, fitted.decided),
-        ),
+        warnings=warnings,
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,

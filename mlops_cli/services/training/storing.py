@@ -15,7 +15,8 @@ from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.missing import typical_row
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import Fitted, figures
-from mlops_cli.services.training.reporting import Trained, write_evidence
+from mlops_cli.services.training.page import Trained
+from mlops_cli.services.training.reporting import write_evidence
 
 REFERENCE_ROWS = 20_000
 DATASET_FILE = "dataset.json"
