@@ -41,6 +41,11 @@ def checked_labels(frame: pd.DataFrame, model: ModelConfig, source: str) -> pd.D
 
 
 def _numbers(labels: pd.Series, source: str) -> pd.Series:
+    if labels.dtype.kind == "M":
+        raise InputError(
+            f"{source}: {labels.name} holds times, and a label is a number",
+            "name another column under labels.column",
+        )
     values = pd.to_numeric(labels, errors="coerce").astype(float)
     if bad := int((~np.isfinite(values)).sum()):
         spelled = labels[values.isna()].dropna().astype(str).str.strip() != ""

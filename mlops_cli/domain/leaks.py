@@ -16,12 +16,13 @@ _ROWS = 50_000  # enough to see a copy
 _SEEN = 20  # fewer values may agree with the label by chance
 _OF_A_CLASS = 5
 _OF_A_WORD = 10  # rarer words are taken together
+_MANY_WORDS = 50
 
 
 def warnings(
     frame: pd.DataFrame, labels: Vector, features: Mapping[str, FeatureConfig], task: Task
 ) -> tuple[str, ...]:
-    """Return a line for each input that is constant or that all but equals the label.
+    """Return a line for each input that is constant, all but equals the label or is like an id.
 
     Args:
         frame: Training rows with their types, as `typed` returns them.
@@ -43,6 +44,11 @@ def warnings(
             what = "missing" if column.isna().iloc[0] else "the same"
             said.append(f"{name}: {what} in every training row, which tells nothing")
             continue
+        if scattered(column):
+            said.append(
+                f"{name}: {column.nunique()} words in {len(column)} training rows, most of them in "
+                f"fewer than {_OF_A_WORD}: hardly more than an id, group them or leave it out"
+            )
         strength = telling(column, labels, task)
         if strength > LIMIT:
             measure = "AUC" if task == "classification" else "rank correlation"
@@ -51,6 +57,19 @@ def warnings(
                 "is it known at the time of the label?"
             )
     return tuple(said)
+
+
+def scattered(column: pd.Series) -> bool:
+    """Tell whether a column of words has so many that most rows have a rare one.
+
+    >>> scattered(pd.Series([f"w{n}" for n in range(1000)])), scattered(pd.Series(["a", "b"] * 9))
+    (True, False)
+    """
+    if column.dtype != object:
+        return False
+    counts = column.value_counts()
+    rare = counts[counts < _OF_A_WORD].sum()
+    return bool(len(counts) >= _MANY_WORDS and 2 * rare > counts.sum())
 
 
 def telling(column: pd.Series, labels: Vector, task: Task) -> float:

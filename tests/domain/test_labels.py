@@ -79,6 +79,14 @@ def test_words_are_answered_with_what_turns_them_into_classes():
     assert "`words` under `imports`" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_times_are_no_labels(task):
+    days = pd.date_range("2026-01-01", periods=24, tz="UTC")
+    with pytest.raises(InputError, match="sick holds times, and a label is a number") as caught:
+        checked_labels(table(days), model(task), "labels")
+    assert "labels.column" in str(caught.value.hint)
+
+
 def test_an_amount_that_never_changes_cannot_be_learnt():
     with pytest.raises(InputError, match=r"every sick is 2\.5; there is nothing to learn"):
         checked_labels(table([2.5] * 24), model("regression"), "labels")

@@ -85,3 +85,18 @@ def test_only_the_given_features_are_looked_at():
     frame = pd.DataFrame({"a": CLASSES, "b": CLASSES})
     (line,) = warnings(frame, CLASSES, {"b": NUMBER}, "classification")
     assert line.startswith("b: leak?")
+
+
+def test_a_word_of_its_own_for_nearly_each_row_is_like_an_id():
+    specs = {"word": FeatureConfig(type="category", categories=WORDS)}
+    (said,) = warnings(
+        pd.DataFrame({"word": word_of(np.arange(ROWS) % 1000)}), CLASSES, specs, "classification"
+    )
+    assert said.startswith("word: 1000 words in 2000 training rows")
+
+
+def test_a_thousand_words_of_many_rows_each_are_no_id():
+    many = pd.DataFrame({"word": word_of(np.arange(20_000) % 1000)})
+    labels = np.tile(CLASSES, 10)
+    specs = {"word": FeatureConfig(type="category", categories=WORDS)}
+    assert warnings(many, labels, specs, "classification") == ()

@@ -32,6 +32,7 @@ def search(losses: Sequence[float]) -> str:
     kind = "dots" if len(values) <= 100 else "cloud"
     marks = [line(sheet, trials, best, "other"), dots(sheet, trials, values, kind)]
     note = f"line: the best so far, {known.min():.4g} after trial {int(np.nanargmin(values)) + 1}"
+    note += "; worse ones stand at the top" if known.max() > shown.high else ""
     return picture("Search", note, sheet, marks)
 
 

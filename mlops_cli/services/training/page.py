@@ -141,21 +141,19 @@ def _split(data: TrainingSet) -> dict[str, Any]:
 def _decision(trained: Trained) -> dict[str, Any] | None:
     """Return how scores become decisions and what comes of it; None where there are no classes."""
     decided, data = trained.fitted.decided, trained.data
-    if not decided.operating_point:
+    point, choice = decided.operating_point, decided.choice
+    if not point and not choice:
         return None
-    point, truth = decided.operating_point, data.labels[data.held]
-    points = [("training entities, out of fold", point)]
-    if 0 < truth.sum() < len(truth):
+    points = [("training entities, out of fold", point)] if point else []
+    truth = data.labels[data.held]
+    if point and 0 < truth.sum() < len(truth):
         scores = trained.fitted.scores[data.held]
         here = operating_point.operating_point(point.threshold, point.rule, truth, scores)
         points.append(("held out entities", here))
     return {
-        "threshold": point.threshold,
-        "rule": point.rule,
         "points": points,
-        "calibration": decided.choice,
-        "why": decided.choice
-        and why(decided.choice, distorted=trained.model.class_weight != "none"),
+        "calibration": choice,
+        "why": choice and why(choice, distorted=trained.model.class_weight != "none"),
     }
 
 
