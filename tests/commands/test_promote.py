@@ -11,6 +11,7 @@ from running import Mlops, Run, build, quietly
 from mlops_cli.backends import registry, tables
 from mlops_cli.config import Config, load_config
 from mlops_cli.services import promotion
+from mlops_cli.services.promotion import moving
 
 HEART = "heart_disease"
 ENV = "MLOPS_MODELS__HEART_DISEASE__"
@@ -454,7 +455,7 @@ def grown(arena: Arena) -> Arena:
 
 def move(arena: Arena, old: int, new: int) -> None:
     """Promote a version that no gate would let pass."""
-    promotion._move(arena.config, "promotion", HEART, new, old, {})
+    moving.move(arena.config, "promotion", HEART, new, old, {})
 
 
 def test_rollback_goes_to_the_champion_before(grown: Arena, mlops: Mlops) -> None:

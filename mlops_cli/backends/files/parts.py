@@ -1,13 +1,9 @@
 """The files behind a source of ours, and replacing them all at once.
 
 A source that ends in a format is one file. Any other is a folder of Parquet files, one for each
-month, and its name is a link to the version that counts: `vitals -> .vitals-7`. A new version is
-built beside it, of new files and of links to those that stay; then the name is swung over. The
-version before stays until the next time, for a reader who is in the middle of it.
+month, in versions.
 """
 
-import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,10 +12,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_cli.backends.files.atomic import replacing, sync
+from mlops_cli.backends.files.atomic import replacing
 from mlops_cli.backends.files.formats import MONTH, is_file_source, parquet_files
 from mlops_cli.backends.files.reading import read_table, translating
 from mlops_cli.backends.files.stored_windows import stored_windows
+from mlops_cli.backends.files.versions import (
+    finish_swing,
+    new_version,
+    next_link,
+    place_aside,
+    refuse_dangling,
+    version_of,
+    writing,
+)
 from mlops_cli.backends.files.writing import write_as
 from mlops_cli.config import FeatureConfig
 from mlops_cli.config.features import WindowConfig
@@ -46,7 +51,7 @@ class Parts:
         """Files of a folder that somebody else has filled; their rows have to be written again."""
         self.kept = kept
         """Whether those files stay somewhere with all that they hold."""
-        self.aside = None if is_file_source(path) else _aside(path)
+        self.aside = None if is_file_source(path) else place_aside(path)
         """Where such a folder is moved to; it is never deleted."""
         self.written: dict[str, Path] = {}
         self._place = place
@@ -104,7 +109,7 @@ class Parts:
         """Write a part, maybe with its windows, to where it waits for the others."""
         if name not in self.written:
             self.written[name] = self._place(name)
-        with _writing(self.path):
+        with writing(self.path):
             write_as(self.path.suffix, self.written[name], frame, features, windows)
 
     def _file(self, name: str) -> Path:
@@ -129,17 +134,17 @@ def rewriting(path: Path, dry_run: bool = False) -> Iterator[Parts]:
             yield Parts(path, known, [], lambda _: stack.enter_context(replacing(real)))
             return
         link = path
-        if dry_run and _waiting(path).exists() and not path.exists():
-            link = _waiting(path)
+        if dry_run and next_link(path).exists() and not path.exists():
+            link = next_link(path)
         elif not dry_run:
-            with _writing(path):
-                _finish_swing(path)
-        _refuse_dangling(link)
+            with writing(path):
+                finish_swing(path)
+        refuse_dangling(link)
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file", "a source that is one ends in .parquet")
         found = [Path(each) for each in parquet_files(link.resolve())] if link.is_dir() else []
         # A version of ours that somebody has put another file into is no longer one.
-        number = _version(path, link)
+        number = version_of(path, link)
         ours = number is not None and all(MONTH.fullmatch(each.name) for each in found)
         known = {each.stem: each for each in found} if ours else {}
         by_hand = [] if ours else found
@@ -147,108 +152,9 @@ def rewriting(path: Path, dry_run: bool = False) -> Iterator[Parts]:
 
         def place(name: str) -> Path:
             if not staged:
-                staged.append(stack.enter_context(_new_version(path, parts)))
+                made = new_version(path, parts.known, parts.written, parts.aside)
+                staged.append(stack.enter_context(made))
             return staged[0] / f"{name}.parquet"
 
         parts = Parts(path, known, by_hand, place, kept=number is None)
         yield parts
-
-
-@contextmanager
-def _new_version(path: Path, parts: Parts) -> Iterator[Path]:
-    """Yield a new folder that takes the place of the one before when the block ends well."""
-    with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = path.parent / f".{path.name}-{max([0, *_versions(path)]) + 1}"
-        folder.mkdir()
-    try:
-        yield folder
-        with _writing(path):
-            for name, known in parts.known.items():
-                if name not in parts.written:
-                    _link(known, folder / known.name)
-            for each in (*folder.iterdir(), folder):
-                sync(each)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    with _writing(path):
-        _swing(path, folder, parts.aside)
-
-
-def _swing(path: Path, folder: Path, aside: Path | None) -> None:
-    """Let the name stand for a new folder, and delete the versions before the last one."""
-    before = _version(path)
-    waiting = _waiting(path)
-    waiting.symlink_to(folder.name)
-    if aside is not None:
-        path.rename(aside)
-    elif path.is_dir() and not path.is_symlink():
-        path.rmdir()
-    waiting.replace(path)
-    sync(path.parent)
-    for number, version in _versions(path).items():
-        if version != folder and number != before:
-            shutil.rmtree(version, ignore_errors=True)
-
-
-def _finish_swing(path: Path) -> None:
-    """Do what a killed `_swing` has left: the new name is dropped, or put where one is missing."""
-    waiting = _waiting(path)
-    if waiting.is_symlink():
-        if waiting.exists() and not path.exists():
-            waiting.replace(path)
-        else:
-            waiting.unlink()
-
-
-def _refuse_dangling(path: Path) -> None:
-    if path.is_symlink() and not path.exists():
-        raise InputError(
-            f"{path} is a link to {path.readlink()}, which is not there",
-            "bring the folder back, or remove the link to start anew",
-        )
-
-
-def _aside(path: Path) -> Path | None:
-    """Return where a folder that is no version of ours is moved to, None where there is none."""
-    if path.is_symlink() or not path.is_dir() or not any(path.iterdir()):
-        return None
-    place, number = path.with_name(f"{path.name}.original"), 1
-    while place.exists():
-        number += 1
-        place = path.with_name(f"{path.name}.original-{number}")
-    return place
-
-
-def _waiting(path: Path) -> Path:
-    return path.with_name(f".{path.name}.next")
-
-
-def _version(path: Path, link: Path | None = None) -> int | None:
-    """Return which version of ours a name stands for, None where it is no link of ours."""
-    link = link or path
-    target = link.readlink().name if link.is_symlink() else ""
-    return next((n for n, each in _versions(path).items() if each.name == target), None)
-
-
-def _versions(path: Path) -> dict[int, Path]:
-    """Return the folders of versions beside a name, by number."""
-    form = re.compile(re.escape(f".{path.name}-") + r"([0-9]{1,9})")
-    beside = path.parent.iterdir() if path.parent.is_dir() else []
-    return {int(m[1]): each for each in beside if (m := form.fullmatch(each.name))}
-
-
-def _link(known: Path, place: Path) -> None:
-    try:
-        place.hardlink_to(known)
-    except OSError:  # a file system without them
-        shutil.copy2(known, place)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
