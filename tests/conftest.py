@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from one_table import table_folder, trained
 from published import published
-from running import Mlops, Run, build, quietly
+from running import Mlops, Run, build, with_champion
 from servers import postgres, postgres_port, postgres_url, redis
 
 from mlops_cli.main import main
@@ -47,10 +47,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose heart_disease has a champion; for tests that only read and predict."""
-    folder = build(tmp_path_factory.mktemp("served"))
-    quietly(folder, "train", "heart_disease")
-    quietly(folder, "promote", "heart_disease", "--challenger")
-    return folder
+    return with_champion(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture
@@ -58,3 +55,11 @@ def project(served: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The served project as the current folder."""
     monkeypatch.chdir(served)
     return served
+
+
+@pytest.fixture
+def ward(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as the current folder: the CONFIG of the module that asks for it."""
+    (tmp_path / "config.yaml").write_text(request.module.CONFIG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlops_cli.config.section import Section
+from mlops_cli.config.section import MisfitError, Section
 from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Number
 
 FeatureType = Literal["int", "float", "bool", "category"]
@@ -165,13 +165,15 @@ class FeatureViewConfig(Section):
     def _windows_can_be_computed(self) -> Self:
         for name, window in self.windows.items():
             if self.source is None:
-                raise ValueError(f"feature {name!r}: a window needs a view with a source")
+                wrong = f"feature {name!r}: a window needs a view with a source"
+                raise MisfitError(wrong, "features", name, "window")
             spec = self.features.get(window.of)
             if spec is None or spec.window or spec.type not in {"int", "float"}:
                 numbers = [n for n, s in self.imported.items() if s.type in {"int", "float"}]
-                raise ValueError(
+                raise MisfitError(
                     f"feature {name!r}: window.of is {window.of!r}, not a number that a file "
-                    f"brings into this view ({', '.join(numbers) or 'it has none'})"
+                    f"brings into this view ({', '.join(numbers) or 'it has none'})",
+                    *("features", name, "window", "of"),
                 )
         return self
 

@@ -16,7 +16,7 @@ from mlops_cli.config.expression import Kind, kind_of, parse
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig, LabelsConfig
 from mlops_cli.config.imports import ImportConfig
 from mlops_cli.config.limits import DriftConfig, FairnessConfig, GatesConfig, ProtectedConfig
-from mlops_cli.config.section import Section
+from mlops_cli.config.section import MisfitError, Section
 from mlops_cli.config.tasks import TASK_FAIRNESS, TASK_METRICS, FairnessMetric, Metric, Task
 from mlops_cli.config.training import HoldoutConfig, SearchConfig
 from mlops_cli.config.values import Column, Name, Number
@@ -209,16 +209,20 @@ class ModelConfig(Section):
     def _derived_can_be_computed(self) -> Self:
         kinds: dict[str, Kind] = {name: _kind(spec) for name, spec in self.stored.items()}
         for name, spec in self.derived.items():
+            place = ("derived", name)
             if spec.expression is None:
-                raise ValueError(f"derived feature {name!r} needs an expression")
+                raise MisfitError(f"derived feature {name!r} needs an expression", *place)
             if spec.window is not None:
-                raise ValueError(f"derived feature {name!r}: a window belongs into a view")
+                wrong = f"derived feature {name!r}: a window belongs into a view"
+                raise MisfitError(wrong, *place, "window")
             try:
                 given = kind_of(parse(spec.expression), kinds)
             except ValueError as error:
-                raise ValueError(f"derived feature {name!r}: {error}") from error
+                wrong = f"derived feature {name!r}: {error}"
+                raise MisfitError(wrong, *place, "expression") from error
             if given != _kind(spec):
-                raise ValueError(f"derived feature {name!r} is {spec.type}, not {given}")
+                wrong = f"derived feature {name!r} is {spec.type}, not {given}"
+                raise MisfitError(wrong, *place, "type")
             kinds[name] = given
         return self
 

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from mlops_cli.config.deciding import SECTION, VALUE
 from mlops_cli.config.effective import Effective, dotted
 from mlops_cli.config.masking import MASK, is_secret, mask_text
+from mlops_cli.config.section import MisfitError
 from mlops_cli.config.shape import known_keys, section_at
 from mlops_cli.config.yaml_source import KeyPath
 from mlops_cli.errors import ConfigError, nearest
@@ -50,6 +51,8 @@ def config_error(error: ValidationError, values: Effective) -> ConfigError:
 def _problem(detail: ErrorDetails, values: Effective) -> Problem:
     path = tuple(part for part in detail["loc"] if part not in _NO_KEYS)
     secrets = values.secrets_under(path)
+    if isinstance(error := detail.get("ctx", {}).get("error"), MisfitError):
+        path += error.below
     shown = next(iter(secrets.values()), None) or _shown(detail["input"], path)
     text, hint = _say(detail, path, shown)
     if detail["type"] == "value_error":  # written by a validator, which may quote any value below

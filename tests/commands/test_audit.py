@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Mlops, Run, build, quietly
+from running import Mlops, Run, quietly, with_champion
 
 from mlops_cli.backends import registry, tables
 from mlops_cli.config import load_config
@@ -26,9 +26,7 @@ NEW = "data/heart_disease/new_patients.csv"
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose champion has made a prediction."""
-    folder = build(tmp_path_factory.mktemp("audit"))
-    quietly(folder, "train", HEART)
-    quietly(folder, "promote", HEART, "--challenger")
+    folder = with_champion(tmp_path_factory.mktemp("audit"))
     quietly(folder, "predict", HEART, "PT000001")
     return folder
 

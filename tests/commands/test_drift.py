@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from running import Mlops, Run, build, quietly
+from running import Mlops, Run, quietly, with_champion
 
 from mlops_cli.backends import tables
 from mlops_cli.config import load_config
@@ -28,9 +28,7 @@ DRIFTED = "data/heart_disease/drifted_patients.csv"
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a champion and 500 predictions for new patients in the inference log."""
-    folder = build(tmp_path_factory.mktemp("drift"))
-    quietly(folder, "train", HEART)
-    quietly(folder, "promote", HEART, "--challenger")
+    folder = with_champion(tmp_path_factory.mktemp("drift"))
     source, output = str(folder / NEW), str(folder / "predictions.csv")
     quietly(folder, "predict", HEART, "--input", source, "--output", output)
     shutil.copy(folder / ".mlops/inference.db", folder / "inference.db")

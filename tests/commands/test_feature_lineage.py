@@ -6,37 +6,22 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from running import ROOT, SMALL, Mlops, Run, quietly
+from running import Mlops, Run, derived, quietly, with_champion
 
 from mlops_cli.backends import registry
 from mlops_cli.config import load_config
 
 HEART = "heart_disease"
 DERIVED = """\
-    derived:
       blood: {type: float, expression: cholesterol / 100}
       risky: {type: bool, expression: blood > 2 and bmi > 30, input: false}
-
-    labels:
-      source: data/heart_disease/labels.parquet
 """
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose heart_disease has derived features, a champion and a challenger."""
-    folder = tmp_path_factory.mktemp("lineage")
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    labels = "    labels:\n      source: data/heart_disease/labels.parquet\n"
-    for old, new in (*SMALL, (labels, DERIVED)):
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    quietly(folder, "features", "generate", "--patients", "300", "--months", "4")
-    quietly(folder, "features", "apply")
-    quietly(folder, "features", "materialize")
-    quietly(folder, "train", HEART)
-    quietly(folder, "promote", HEART, "--challenger")
+    folder = with_champion(tmp_path_factory.mktemp("lineage"), derived(DERIVED))
     quietly(folder, "train", HEART)
     return folder
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from running import ROOT, Mlops, Run
+from running import ROOT, Mlops, Run, import_text
 
 CONFIG = """
 project: ward
@@ -41,24 +41,10 @@ TABLES = ("base", "lab", "labels")
 
 
 @pytest.fixture
-def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project of the user's own as the current folder."""
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def filled(ward: Path, mlops: Mlops) -> Path:
     """The project with three rows in its tables."""
     assert import_text(mlops, HEADER + ROWS).code == 0
     return ward
-
-
-def import_text(mlops: Mlops, text: str | bytes, *options: str, name: str = "own.csv") -> Run:
-    """Import a file with this text into the model of the current project."""
-    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return mlops("features", "import", "ward", name, *options)
 
 
 def stored(table: str) -> pd.DataFrame:

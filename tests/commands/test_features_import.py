@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import Mlops, Run, quietly
+from running import Mlops, Run, import_text, quietly
 
 from mlops_cli.backends import feature_store, files
 from mlops_cli.config import load_config
@@ -60,24 +60,10 @@ a,2026-04-01,30,yes,5
 
 
 @pytest.fixture
-def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project of the user's own as the current folder."""
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def filled(ward: Path, mlops: Mlops) -> Path:
     """The project with five rows in three months."""
     assert import_text(mlops, VITALS).code == 0
     return ward
-
-
-def import_text(mlops: Mlops, text: str, *options: object, name: str = "own.csv") -> Run:
-    """Import a file with this text into the model of the current project."""
-    Path(name).write_text(text)
-    return mlops("features", "import", "ward", name, *options)
 
 
 def stored(table: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from running import Mlops, Run
+from running import Mlops, Run, changed, import_text
 
 from mlops_cli.backends import feature_store, files
 from mlops_cli.config import load_config
@@ -34,14 +34,6 @@ VITALS = HEADER + "a,2026-01-10,20,a\nb,2026-01-31,30,b\na,2026-02-10,24,a\n"
 SOURCES = ["vitals", "vitals.parquet"]
 
 
-@pytest.fixture
-def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project of the user's own as the current folder."""
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture(params=SOURCES)
 def source(ward: Path, request: pytest.FixtureRequest) -> str:
     """The project with a view that is a folder, or a file."""
@@ -50,17 +42,7 @@ def source(ward: Path, request: pytest.FixtureRequest) -> str:
 
 
 def configure(*changes: tuple[str, str]) -> None:
-    text = Path("config.yaml").read_text()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    Path("config.yaml").write_text(text)
-
-
-def import_text(mlops: Mlops, text: str | bytes, *options: object, name: str = "own.csv") -> Run:
-    """Import a file with this text into the model of the current project."""
-    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return mlops("features", "import", "ward", name, *options)
+    Path("config.yaml").write_text(changed(Path("config.yaml").read_text(), *changes))
 
 
 def stored(source: str = "vitals.parquet") -> pd.DataFrame:

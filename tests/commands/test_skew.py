@@ -7,35 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import ROOT, SMALL, Mlops, Run, quietly
+from running import Mlops, Run, derived, quietly, with_champion
 
 HEART = "heart_disease"
 SKEW = ("features", "skew", HEART)
 TESTS, VITALS = "data/heart_disease/tests.parquet", "data/heart_disease/vitals.parquet"
-DERIVED = """\
-    derived:
-      blood: {type: float, expression: cholesterol / 100}
-
-    labels:
-      source: data/heart_disease/labels.parquet
-"""
+BLOOD = "      blood: {type: float, expression: cholesterol / 100}\n"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a derived feature and a champion, and nothing online."""
-    folder = tmp_path_factory.mktemp("trained")
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    labels = "    labels:\n      source: data/heart_disease/labels.parquet\n"
-    for old, new in (*SMALL, (labels, DERIVED)):
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    quietly(folder, "features", "generate", "--patients", "300", "--months", "4")
-    quietly(folder, "features", "apply")
-    quietly(folder, "train", HEART)
-    quietly(folder, "promote", HEART, "--challenger")
-    return folder
+    """A project with a derived feature and a champion."""
+    return with_champion(tmp_path_factory.mktemp("trained"), derived(BLOOD))
 
 
 @pytest.fixture

@@ -107,6 +107,48 @@ def test_problem_is_said_with_its_line(write, old, new, message, hint):
     assert (error.message, error.hint) == (f"config.yaml:{message}", hint)
 
 
+BELOW = """    derived:
+      ratio:
+        type: float
+        expression: EXPRESSION
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("age / heigth", "24: models.heart.derived.ratio.expression: derived feature 'ratio': no"),
+        ("sex", "23: models.heart.derived.ratio.type: derived feature 'ratio' is float, not text"),
+        (
+            "age\n        window: {of: age, compute: change}",
+            "25: models.heart.derived.ratio.window: ",
+        ),
+    ],
+)
+def test_a_mistake_in_a_derived_feature_is_said_with_its_line(write, expression, said):
+    block = BELOW.replace("EXPRESSION", expression)
+    error = refusal(write(("    search:\n", f"{block}    search:\n")))
+
+    assert error.message.startswith(f"config.yaml:{said}"), error.message
+
+
+def test_a_mistake_in_a_window_is_said_with_its_line(write):
+    late = """          sex: {type: category, categories: [female, male]}
+          late:
+            type: float
+            window:
+              of: sex
+              compute: change
+"""
+    sex = "          sex: {type: category, categories: [female, male]}\n"
+    error = refusal(write((sex, late)))
+
+    place = "models.heart.feature_views.vitals.features.late.window.of"
+    assert error.message.startswith(f"config.yaml:21: {place}: feature 'late': window.of is 'sex'")
+    unsourced = refusal(write((sex, late), ("        source: data/vitals.parquet\n", "")))
+    assert "late.window" in unsourced.message
+
+
 def test_several_problems_are_said_in_the_order_of_the_file(write):
     error = refusal(
         write(("seed: 7", "seed: -1"), ("trials: 5", "trails: 5"), ("uri: sql", "url: sql"))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from running import ROOT, SMALL, Mlops, Run, quietly
+from running import Mlops, Run, with_champion
 from scipy.special import expit, logit
 
 from mlops_cli.backends import estimator, registry
@@ -26,22 +26,12 @@ FIXED = "threshold: 0.5 #"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose champion has a threshold by rule, class weights and a monotone feature."""
-    made = tmp_path_factory.mktemp("deciding")
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    for old, new in (
-        *SMALL,
+    raised = "narrowed_vessels: {type: int,"
+    return with_champion(
+        tmp_path_factory.mktemp("deciding"),
         (FIXED, BY_RULE),
-        ("narrowed_vessels: {type: int,", "narrowed_vessels: {type: int, monotone: increasing,"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    (made / "config.yaml").write_text(text, encoding="utf-8")
-    quietly(made, "features", "generate", "--patients", "300", "--months", "4")
-    for command in ("apply", "materialize"):
-        quietly(made, "features", command)
-    quietly(made, "train", HEART)
-    quietly(made, "promote", HEART, "--challenger")
-    return made
+        (raised, f"{raised} monotone: increasing,"),
+    )
 
 
 @pytest.fixture

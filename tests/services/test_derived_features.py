@@ -4,44 +4,29 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import ROOT, SMALL, Mlops, quietly
+from running import Mlops, derived, with_champion
 
+BY_BAND = (
+    "      age: {bins: [55]} # two groups: under 55, and 55 and over\n", "      age_band: {}\n",
+)  # fmt: skip
 DERIVED = """\
-    derived:
       pressure_by_age: {type: float, expression: resting_bp / age, description: pressure by age}
       age_band:
         type: category
         categories: [young, old]
         expression: "'old' if age >= 55 else 'young'"
         input: false
-
-    labels:
-      source: data/heart_disease/labels.parquet
 """
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose heart_disease has derived features and a version."""
-    made = tmp_path_factory.mktemp("derived")
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    for old, new in (
-        *SMALL,
-        ("    labels:\n      source: data/heart_disease/labels.parquet\n", DERIVED),
-        (
-            "      age: {bins: [55]} # two groups: under 55, and 55 and over\n",
-            "      age_band: {}\n",
-        ),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    (made / "config.yaml").write_text(text, encoding="utf-8")
-    quietly(made, "features", "generate", "--patients", "300", "--months", "4", "--drift")
-    quietly(made, "features", "apply")
-    quietly(made, "features", "materialize")
-    quietly(made, "train", "heart_disease")
-    quietly(made, "promote", "heart_disease", "--challenger")
-    return made
+    band = (
+        "      age: {bins: [55]} # two groups: under 55, and 55 and over\n",
+        "      age_band: {}\n",
+    )
+    return with_champion(tmp_path_factory.mktemp("derived"), derived(DERIVED), band)
 
 
 @pytest.fixture(autouse=True)

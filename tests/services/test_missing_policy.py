@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import ROOT, SMALL, Mlops, quietly
+from running import Mlops, with_champion
 
 from mlops_cli.backends import estimator, registry
 from mlops_cli.config import load_config
@@ -17,22 +17,11 @@ LABELS = "data/heart_disease/labels.parquet"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose model imputes one feature, refuses without another, and has a champion."""
-    made = tmp_path_factory.mktemp("missing")
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    for old, new in (
-        *SMALL,
+    return with_champion(
+        tmp_path_factory.mktemp("missing"),
         (IMPUTED, f"{IMPUTED} missing: impute,"),
         (REFUSED, f"{REFUSED} missing: refuse,"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    (made / "config.yaml").write_text(text, encoding="utf-8")
-    quietly(made, "features", "generate", "--patients", "300", "--months", "4")
-    for command in ("apply", "materialize"):
-        quietly(made, "features", command)
-    quietly(made, "train", "heart_disease")
-    quietly(made, "promote", "heart_disease", "--challenger")
-    return made
+    )
 
 
 @pytest.fixture(autouse=True)
