@@ -88,8 +88,45 @@ def test_quotes_that_are_meant_are_read_across_blocks(
     assert sorted(stored()["bmi"]) == list(range(100))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [('"a', 'b"'), ('"a', '"b'), ('"a ""x""', '"b"'), ('"', '"')],
+    ids=["closed", "opened again", "with meant ones", "alone"],
+)
+@pytest.mark.parametrize("column", ["note", "stage"])
+def test_two_stray_quotes_swallow_no_row(
+    ward: Path, mlops: Mlops, column: str, first: str, last: str, end: str, encoding: str
+) -> None:
+    """What stands between them is one cell, which nobody looks at where the column has no use."""
+    texts = dict.fromkeys(range(20), "a") | {7: first, 11: last}
+    rows = [
+        f"p{n},2026-01-01,1,{f'a,{text}' if column == 'note' else f'{text},x'}{end}"
+        for n, text in texts.items()
+    ]
+    text = HEADER.replace("stage", "stage,note").replace("\n", end) + "".join(rows)
+    run = import_text(mlops, text.encode(encoding), "--on-error", "reject")
+    assert run.code == 2, run.out
+    assert "row 8 opens a quote, and 4 more lines that look like rows are in that cell" in run.err
+    assert not (ward / "data").exists()
+
+
+def test_a_quoted_header_after_a_byte_order_mark_is_read(ward: Path, mlops: Mlops) -> None:
+    header = ",".join(f'"{name}"' for name in HEADER.strip().split(",")) + "\n"
+    run = import_text(mlops, (header + VITALS.removeprefix(HEADER)).encode("utf-8-sig"), "--json")
+    assert (run.code, run.data["rows"]) == (0, 3)
+
+
+def test_a_note_of_several_lines_is_no_swallowed_row(ward: Path, mlops: Mlops) -> None:
+    notes = ["two\nlines", "a, b\nc, d", "1,2,3,4\n5", "\n\n", "x\na,2026-01-01,1,a"]
+    rows = [f'p{n},2026-01-01,{n},a,"{note}"\n' for n, note in enumerate(notes)]
+    run = import_text(mlops, HEADER.replace("stage", "stage,note") + "".join(rows), "--json")
+    assert (run.code, run.data["rows"]) == (0, len(notes))
+
+
 @pytest.mark.parametrize(("column", "text"), [
-    ("stage", 'a,2026-01-01,1,"a\nb,2026-01-01,2,a"\n'),
+    ("stage", 'a,2026-01-01,1,"a\nb"\n'),
     ("patient_id", '"a\n1",2026-01-01,1,a\n'),
 ])  # fmt: skip
 def test_a_word_of_several_lines_is_wrong(ward: Path, mlops: Mlops, column: str, text: str) -> None:
