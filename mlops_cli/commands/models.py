@@ -33,16 +33,17 @@ def show(session: Session, model: ModelArgument) -> Answer:
     rows = [
         (
             each.number,
-            ", ".join(each.aliases),
-            f"{each.created:%Y-%m-%d %H:%M}",
+            ", ".join([*each.aliases, *(["waiting"] if each.waiting else [])]),
+            f"{each.created:%Y-%m-%d}",
             each.metrics.get(metric),
-            "waiting" if each.waiting else None,
             each.run_id,
         )
         for each in found
     ]
-    columns = ("version", "alias", "registered", metric, "approval", "run")
-    return Answer({"model": model, "versions": found}, lambda: table(model, columns, rows))
+    columns = ("version", "alias", "registered", metric, "run")
+    return Answer(
+        {"model": model, "versions": found}, lambda: table(model, columns, rows, narrow=True)
+    )
 
 
 @command(app)

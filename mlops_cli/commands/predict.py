@@ -41,7 +41,12 @@ def predict(
         Path | None, typer.Option(help="Write the explanation as a picture: .png or .svg.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="Rows to predict: CSV, Parquet or JSONL.")
+        Path | None,
+        typer.Option(
+            "--input",
+            help="Rows to predict: CSV, Parquet or JSONL, with a column for every feature of the "
+            "views, those over a window too; derived ones are computed.",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Where to write the predictions.")
@@ -79,7 +84,9 @@ def _check(
     entities: list[str] | None, plot: Path | None, source: Path | None, output: Path | None
 ) -> None:
     if bool(entities) == bool(source):
-        raise InputError("name entities, or else a file with --input", "as PT000123")
+        raise InputError(
+            "name entities, or else a file with --input", "as `mlops predict MODEL ENTITY`"
+        )
     if bool(source) != bool(output):
         raise InputError("--input and --output belong together")
     if plot and len(entities or ()) != 1:

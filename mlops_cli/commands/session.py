@@ -81,6 +81,14 @@ class Session:
             self.model(name)
         return list(dict.fromkeys(names)) if names else list(self.config.models)
 
+    @property
+    def example(self) -> str:
+        """The name of a model for a hint: one of this project, where it can be read."""
+        try:
+            return next(iter(self.config.models), "MODEL")
+        except MlopsError:
+            return "MODEL"
+
     def say(self, text: object) -> None:
         """Tell a person at the terminal how far we are."""
         if not self.quiet:

@@ -67,7 +67,7 @@ def train(
         raise InputError(f"--minutes is {minutes:g}", "give it more than 0, as --minutes 2.5")
     if bool(models) == every:
         raise InputError(
-            "name the models to train, or else --all", "as `mlops train heart_disease`"
+            "name the models to train, or else --all", f"as `mlops train {session.example}`"
         )
     names = session.models(models)
     from mlops_cli.commands.progress import progress
@@ -97,7 +97,7 @@ def _reproduce(session: Session, models: list[str], run_id: str, more: bool) -> 
     if len(models) != 1 or more:
         raise InputError(
             "--reproduce takes one model and no other option: it stores nothing",
-            "as `mlops train heart_disease --reproduce RUN_ID`",
+            f"as `mlops train {session.example} --reproduce RUN_ID`",
         )
     (name,) = session.models(models)
     from mlops_cli.commands.progress import progress

@@ -25,7 +25,7 @@ def table(
             column,
             justify="right" if column in NUMERIC else "left",
             overflow="fold",
-            no_wrap=column == "spread",
+            no_wrap=column in {"spread", "run"},
         )
     for row in rows:
         made.add_row(*(Text(_cell(cell), style=STYLES.get(str(cell), "")) for cell in row))

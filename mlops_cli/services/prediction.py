@@ -108,6 +108,7 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
         "prediction": [each.prediction for each in predictions],
     }
     if stored.contract.task == "classification":
+        answers["prediction"] = [int(each.prediction) for each in predictions]
         answers["probability"] = [each.probability for each in predictions]
     if stored.contract.bands:
         answers["band"] = [each.band for each in predictions]

@@ -5,6 +5,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from one_table import project as table
+from one_table import rows
 from running import Mlops, Run
 
 from mlops_cli.backends import registry
@@ -29,6 +31,17 @@ def assert_one_line(run: Run, code: int, *words: str) -> None:
 def test_unknown_model(project: Path, mlops: Mlops) -> None:
     run = mlops("train", "heart_diseas")
     assert_one_line(run, 6, "'heart_diseas'", "did you mean 'heart_disease'?")
+
+
+@pytest.mark.parametrize("words", [("train",), ("train", "--reproduce", "1234")])
+def test_a_hint_names_a_model_of_this_project(
+    tmp_path: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hint = f"hint: as `mlops {words[0]} {{}}"
+    assert hint.format("MODEL") in mlops(*words).err
+    table(tmp_path, rows(30))
+    assert hint.format("m") in mlops(*words).err
 
 
 def test_unknown_command(mlops: Mlops) -> None:

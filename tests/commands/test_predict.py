@@ -303,6 +303,17 @@ def test_a_batch_keeps_rows_columns_and_order(
     assert found["exact"].astype(float).tolist() == batch["exact"].tolist()
 
 
+def test_a_class_in_a_file_is_written_as_the_label_is(
+    project: Path, mlops: Mlops, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.csv"
+    assert mlops("predict", MODEL, "--input", NEW, "--output", made).code == 0
+    found = text_of(made)
+    assert set(found["prediction"]) == {"0", "1"}
+    named = found["probability"].astype(float) >= 0.5
+    assert (found["prediction"] == "1").tolist() == named.tolist()
+
+
 def text_of(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8", newline="") as file:
         return pd.DataFrame(list(csv.DictReader(file)))

@@ -310,6 +310,15 @@ def waiting(mlops: Mlops) -> list[int]:
 def test_models_show_says_what_waits(approval: Arena, mlops: Mlops) -> None:
     mlops(*PROMOTE)
     assert waiting(mlops) == [BETTER]
+    assert "waiting" in mlops("models", "show", HEART).out
+
+
+def test_models_show_writes_a_run_so_that_it_can_be_copied(arena: Arena, mlops: Mlops) -> None:
+    versions = mlops("models", "show", HEART, "--json").data["versions"]
+    out = mlops("models", "show", HEART).out
+    assert max(map(len, out.splitlines())) <= 80
+    for each in versions:
+        assert each["run_id"] in out
 
 
 def test_a_version_that_is_no_longer_challenger_does_not_wait(
