@@ -18,6 +18,7 @@ from mlops_cli.errors import InputError
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType  # isort: skip
 from feast.on_demand_feature_view import OnDemandFeatureView  # isort: skip
 from feast.transformation.python_transformation import PythonTransformation  # isort: skip
+from feast.protos.feast.core.Registry_pb2 import Registry  # isort: skip
 from feast.types import Float64, Int64, String  # isort: skip
 
 OURS = "mlops_cli.backends.feature_store.offline_store.PointInTimeOfflineStore"
@@ -528,6 +529,47 @@ def test_a_damaged_registry_is_an_error_and_not_an_empty_answer(
     assert mlops("features", "apply", "--config", config).code == 0
     (tmp_path / ".mlops/feast_registry.db").write_bytes(b"this is no database" * 500)
     assert mlops("features", "list", "--config", config).code == 75
+
+
+@pytest.fixture
+def emptied(tmp_path: Path) -> tuple[Path, Path, bytes]:
+    """A project on a repository whose file registry is empty, as while it is written."""
+    feast_repo(tmp_path)
+    config = config_for(tmp_path)
+    registry = tmp_path / "repo/data/registry.db"
+    whole = registry.read_bytes()
+    empty = Registry.FromString(whole)
+    empty.ClearField("feature_views")
+    registry.write_bytes(empty.SerializeToString())
+    return config, registry, whole
+
+
+def test_a_registry_without_views_is_no_answer(
+    emptied: tuple[Path, Path, bytes], mlops: Mlops
+) -> None:
+    for words in (("list",), ("get", "heart", "1", "--at", "2026-01-06")):
+        run = mlops("features", *words, "--config", emptied[0])
+        assert (run.code, run.out) == (75, "")
+        assert "has no feature view" in run.err
+        assert "run `feast apply` there" in run.err
+
+
+def test_a_registry_that_is_being_written_is_waited_for(
+    emptied: tuple[Path, Path, bytes], mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, registry, whole = emptied
+    waited = []
+
+    def write_on(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            registry.write_bytes(whole)
+
+    monkeypatch.setattr("mlops_cli.backends.feature_store.connection.time.sleep", write_on)
+    run = mlops("features", "list", "--config", config, "--json")
+    assert (run.code, len(waited)) == (0, 2), run.err
+    (view,) = run.data["views"]
+    assert (view["name"], view["features"], view["registered"]) == ("vitals", 2, True)
 
 
 # Feast's own duckdb store and a loop as oracles of whole training sets.

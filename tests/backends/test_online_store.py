@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import Redis
 
 from mlops_cli.backends import feature_store
 from mlops_cli.backends.feature_store import bulk, materializing, wire
@@ -137,6 +138,53 @@ def test_who_is_no_longer_in_the_source_goes_offline(tmp_path: Path, online: str
     assert gone is None
     assert there is not None
     assert feature_store.materialize(config, day(6))["vitals"].removed == 0
+
+
+def test_a_redis_that_lets_keys_go_is_written_every_time(tmp_path: Path, redis: str) -> None:
+    """Otherwise who does not change would fade away."""
+    write(tmp_path)
+    config = configured(tmp_path, redis.replace("}", ", key_ttl_seconds: 3600}"))
+    place = str(config.feature_store.online_store["connection_string"])
+    client = Redis.from_url(f"redis://{place}")
+    client.flushall()
+    for hours in (0, 1):
+        done = feature_store.materialize(config, day(4 + hours / 24))["vitals"]
+        assert (done.written, client.dbsize()) == (len(PEOPLE), len(PEOPLE))
+        assert all(3500 < client.ttl(key) <= 3600 for key in client.scan_iter())
+        for key in client.scan_iter():
+            client.expire(key, 60)
+    assert sum(value is not None for value in answers(config)["pulse"]) > 30
+
+
+def test_a_type_that_was_changed_there_and_back_leaves_what_is_online(
+    tmp_path: Path, online: str
+) -> None:
+    write(tmp_path)
+    config = configured(tmp_path, online)
+    feature_store.materialize(config, day(4))
+    before = answers(config)
+    path = tmp_path / "config.yaml"
+    whole = path.read_text()
+    path.write_text(whole.replace("visits: {type: int}", "visits: {type: float}"))
+    feature_store.apply(load_config(path))
+    path.write_text(whole)
+    feature_store.apply(config)
+    feature_store.materialize(config, day(5))
+    after = answers(config)
+    assert after == before
+    assert {type(value) for value in after["visits"] if value is not None} == {int}
+
+
+def test_a_type_that_was_changed_is_written_anew(tmp_path: Path, online: str) -> None:
+    write(tmp_path)
+    config = configured(tmp_path, online)
+    feature_store.materialize(config, day(4))
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text().replace("visits: {type: int}", "visits: {type: float}"))
+    changed = load_config(path)
+    feature_store.apply(changed)
+    feature_store.materialize(changed, day(5))
+    assert {type(value) for value in answers(changed)["visits"] if value is not None} == {float}
 
 
 def test_a_source_that_lost_most_of_its_rows_is_asked_about(tmp_path: Path) -> None:

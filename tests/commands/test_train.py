@@ -18,7 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from running import Mlops, Run, build, quietly
 
-from mlops_cli.backends import estimator, registry
+from mlops_cli.backends import estimator, feature_store, registry
 from mlops_cli.config import load_config
 from mlops_cli.domain import split
 from mlops_cli.main import main
@@ -516,6 +516,27 @@ def test_the_most_severe_failure_is_the_exit_code(
 
 
 # What cannot be learnt from
+
+
+def test_a_source_that_changes_while_it_is_joined_is_not_trained_on(
+    clinic: Path, mlops: Mlops, vitals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it could be of before, and the digest on record of neither."""
+    joined = feature_store.historical
+
+    def meanwhile(*words: Any) -> Any:
+        found = joined(*words)
+        change(vitals, lambda frame: frame.iloc[::-1])
+        return found
+
+    before = versions(clinic)
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_store, "historical", meanwhile)
+        run = mlops("train", HEART)
+    assert_refused(run, 75, "a source table has changed while it was read")
+    assert "hint: try again" in run.err
+    assert versions(clinic) == before
+    assert mlops("train", HEART, "--no-register").code == 0
 
 
 def one_class(frame: pd.DataFrame) -> pd.DataFrame:
