@@ -4,6 +4,8 @@ import re
 import textwrap
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from running import ROOT, Mlops
@@ -67,6 +69,55 @@ def test_the_example_of_a_new_model_is_valid() -> None:
     model |= yaml.safe_load(textwrap.dedent(more))
     config = Config.model_validate(longer, context={"root": "."})
     assert list(config.models["default_risk"].derived) == ["amount_to_income", "age_group"]
+
+
+def test_the_options_of_training_do_what_the_readme_says(
+    tmp_path: Path, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = re.findall(r"```yaml\n(.*?)```", section("A model of your own"), re.DOTALL)[0]
+    (more,) = re.findall(r"```yaml\n(.*?)```", section("Training.*?"), re.DOTALL)
+    config = yaml.safe_load(own)
+    model = config["models"]["default_risk"] | yaml.safe_load(textwrap.dedent(more))
+    model["search"]["folds"], model["search"]["max_rounds"] = 2, 40
+    branch = {"type": "category", "categories": ["north", "south"], "input": False}
+    model["feature_views"]["loans"]["features"]["branch"] = branch
+    config["models"]["default_risk"] = model
+    Path("config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    loans().to_csv("loans.csv", index=False)
+    for words in ("import default_risk loans.csv", "apply", "materialize"):
+        assert mlops("features", *words.split()).code == 0
+    (script,) = re.findall(r"```sh\n(.*?)```", section("Training.*?"), re.DOTALL)
+    commands = [line.partition("#")[0].split()[1:] for line in script.splitlines()]
+    assert len(commands) == 3
+    for words in commands:
+        run = mlops(*words, "--json")
+        assert run.code == 0, run.err
+        data = run.data
+        assert data["held_out"] == "labels from 2026-01-01 on"
+        assert {each["site"] for each in data["sites"]} == {"north", "south"}
+        assert data["operating_point"]["rule"].startswith("cost")
+        assert data["calibration"]["asked"] == "auto"
+        assert (data["evals"] == 10) == ("--trials" in words)
+        assert bool(data["learning_curve"]) == ("--learning-curve" in words)
+        assert (data["version"] is None) == ("--no-register" in words)
+
+
+def loans(count: int = 400) -> pd.DataFrame:
+    """Loans of two years, the larger ones at more risk."""
+    draw = np.random.default_rng(0)
+    amount = draw.gamma(2.0, 10_000, count).round(2)
+    return pd.DataFrame(
+        {
+            "loan_id": [f"L{n:04}" for n in range(count)],
+            "event_timestamp": pd.Timestamp("2025-01-01")
+            + pd.to_timedelta(draw.integers(0, 480, count), unit="D"),
+            "amount": amount,
+            "purpose": draw.choice(["car", "house", "other"], count),
+            "branch": draw.choice(["north", "south"], count),
+            "defaulted": (draw.random(count) < amount / 50_000).astype(int),
+        }
+    )
 
 
 @pytest.mark.parametrize("line", re.findall(r"^\| (`mlops .*?)\|", README, re.MULTILINE))
