@@ -35,3 +35,8 @@ def test_its_commands_and_options_exist(mlops: Mlops, line: str) -> None:
     assert told.code == 0
     for option in (word for word in words if word.startswith("--")):
         assert option in told.out
+
+
+def test_every_benchmark_is_told_of() -> None:
+    told = re.findall(r"^\| `(\w+\.py)`", (ROOT / "benchmarks/README.md").read_text(), re.MULTILINE)
+    assert sorted(told) == sorted(each.name for each in (ROOT / "benchmarks").glob("*.py"))

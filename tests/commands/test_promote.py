@@ -424,12 +424,13 @@ def test_a_later_refusal_takes_the_request_back(
 
 
 @contextmanager
-def killed_after_the_move(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Die when the alias has been moved and before that is on record."""
+def killed_at_the_move(patch: pytest.MonkeyPatch, *, moved: bool = True) -> Iterator[None]:
+    """Die when the alias has been moved and before that is on record, or before it is moved."""
     original = registry.set_alias
 
     def dying(*arguments: Any) -> None:
-        original(*arguments)
+        if moved:
+            original(*arguments)
         raise KeyboardInterrupt
 
     with patch.context() as patched:
@@ -442,7 +443,7 @@ def test_a_killed_approval_is_finished_by_running_it_again(
     approval: Arena, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlops(*PROMOTE)
-    with killed_after_the_move(monkeypatch):
+    with killed_at_the_move(monkeypatch):
         promotion.approve(approval.config, HEART, None, "fine")
     run = mlops("approve", HEART, "--reason", "fine", "--json")
     assert (run.code, run.data["previous"], run.data["champion"]) == (0, FEEBLE, BETTER)
@@ -483,13 +484,8 @@ def test_rolling_back_twice_goes_back_two_steps(grown: Arena, mlops: Mlops) -> N
 def test_a_rollback_that_was_killed_before_the_move_abandons_nothing(
     grown: Arena, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(registry, "set_alias", die)
-        with pytest.raises(KeyboardInterrupt):
-            promotion.rollback(grown.config, HEART, None, "complaints")
+    with killed_at_the_move(monkeypatch, moved=False):
+        promotion.rollback(grown.config, HEART, None, "complaints")
     move(grown, TWIN, FEEBLE)
     assert mlops("rollback", HEART, "--reason", "test").code == 0
     assert grown.champion == TWIN
@@ -520,13 +516,8 @@ def test_rollback_never_goes_to_a_version_that_was_not_champion(
 def test_a_promotion_that_was_killed_before_the_move_made_no_champion(
     arena: Arena, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(registry, "set_alias", die)
-        with pytest.raises(KeyboardInterrupt):
-            move(arena, FEEBLE, BETTER)
+    with killed_at_the_move(monkeypatch, moved=False):
+        move(arena, FEEBLE, BETTER)
     refused = mlops("rollback", HEART, "--to", BETTER, "--reason", "test")
     assert_refused(refused, 6, "was never champion")
     assert arena.champion == FEEBLE
@@ -555,7 +546,7 @@ def test_a_damaged_version_is_not_rolled_back_to(grown: Arena, mlops: Mlops) -> 
 def test_after_a_killed_rollback_promote_goes_on(
     grown: Arena, mlops: Mlops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with killed_after_the_move(monkeypatch):
+    with killed_at_the_move(monkeypatch):
         promotion.rollback(grown.config, HEART, FEEBLE, "complaints")
     registry.set_alias(grown.config, HEART, "challenger", BETTER)
     run = mlops(*PROMOTE, "--json")
@@ -569,7 +560,7 @@ def test_a_killed_rollback_is_finished_by_running_it_again(
     grown: Arena, mlops: Mlops, monkeypatch: pytest.MonkeyPatch, to: tuple[object, ...]
 ) -> None:
     """The bad champion must not come back."""
-    with killed_after_the_move(monkeypatch):
+    with killed_at_the_move(monkeypatch):
         promotion.rollback(grown.config, HEART, BETTER, "complaints")
     run = mlops("rollback", HEART, *to, "--reason", "complaints", "--json")
     assert (run.code, run.data["previous"], run.data["champion"]) == (0, TWIN, BETTER)

@@ -5,14 +5,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from mlops_cli.config import Config, ModelConfig, recorded
-from mlops_cli.domain import operating_point
+from mlops_cli.domain import leaks, operating_point
 from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.domain.results.training import CalibrationChoice, SiteValue
 from mlops_cli.domain.slices import MIN_ENTITIES
 from mlops_cli.services.training.dataset import TrainingSet
+from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.evaluation import Evaluated
 from mlops_cli.services.training.fitting import Fitted, Measured
 
@@ -30,13 +32,21 @@ class Trained:
     fitted: Fitted
     measured: Measured
     evaluated: Evaluated
-    warnings: tuple[str, ...]
-    """As in `TrainResult`."""
 
     @property
     def model(self) -> ModelConfig:
         """The section of the model."""
         return self.config.models[self.name]
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the data and the decisions, a sentence each."""
+        data = self.data
+        frame, labels = data.frame[~data.held], data.labels[~data.held]
+        return (
+            *leaks.warnings(frame, labels, data.inputs, self.model.task),
+            *doubts(self.model, self.fitted.decided),
+        )
 
 
 def facts(

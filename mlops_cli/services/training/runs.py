@@ -5,12 +5,10 @@ from collections.abc import Callable
 
 from mlops_cli.backends import registry
 from mlops_cli.config import Config
-from mlops_cli.domain import leaks
 from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.results.training import Rows, TrainResult
 from mlops_cli.services.training import resuming
 from mlops_cli.services.training.dataset import build
-from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import fit, measure
 from mlops_cli.services.training.page import Trained
@@ -54,13 +52,8 @@ def train(
         fitted = fit(config, name, data, say, kept)
         measured = measure(config, name, data, fitted)
         evaluated = evaluate(config, name, data, fitted, say, curve=learning_curve)
-        warnings = (
-            *leaks.warnings(
-                data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
-            ),
-            *doubts(model, fitted.decided),
-        )
-        digests = store(Trained(config, name, run_id, data, fitted, measured, evaluated, warnings))
+        trained = Trained(config, name, run_id, data, fitted, measured, evaluated)
+        digests = store(trained)
     version = register(config, name, run_id) if register else None
     return TrainResult(
         model=name,
@@ -77,7 +70,7 @@ def train(
         views=data.views,
         left_out=data.left_out,
         set_aside=data.set_aside,
-        warnings=warnings,
+        warnings=trained.warnings,
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,
