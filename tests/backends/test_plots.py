@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_cli.backends import plots
-from mlops_cli.backends.plots.canvas import numbers
+from mlops_cli.backends.plots.canvas import WIDTH, numbers
 from mlops_cli.domain import curves
 from mlops_cli.domain.results.evaluation import CurvePoint, LearningCurve
 from mlops_cli.domain.results.judging import Interval, Verdict
+from mlops_cli.domain.results.training import SiteValue
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -120,3 +121,46 @@ def test_an_axis_has_a_few_round_numbers_within_it(values: list[float], zero: bo
     assert 1 <= len(axis.ticks) <= 7
     slack = 1e-6 * (axis.high - axis.low)
     assert all(axis.low - slack <= place <= axis.high + slack for place, _ in axis.ticks)
+
+
+def test_a_long_word_at_the_end_of_an_axis_is_not_cut() -> None:
+    for reach in (1.0, 1e6, 123_456_789.0):
+        drawn = whole(plots.residuals(np.linspace(-reach, reach, 500), np.zeros(500)))
+        for text in drawn.iter(f"{SVG}text"):
+            if text.get("text-anchor") == "middle" and "transform" not in text.attrib:
+                half = 6 * len(text.text or "") / 2
+                assert float(text.attrib["x"]) + half <= WIDTH, text.text
+
+
+@pytest.mark.parametrize("held", [Interval(0.8, 0.7, 0.9), Interval(math.nan, math.nan, math.nan)])
+@pytest.mark.parametrize(
+    "figures",
+    [
+        [(0.7, 0.6, 0.8), (0.9, None, None), None],
+        [(-3.0, -9.0, 1.0)],
+        [(1e9, 9e8, 2e9), (0.0, 0.0, 0.0)],
+        [(0.5, 0.5, 0.5)] * 20,
+    ],
+    ids=["gaps", "one", "far apart", "all alike"],
+)
+def test_sites_whatever_they_have(figures: list, held: Interval) -> None:
+    found = [
+        SiteValue(
+            f"S<{n}>", 9, 9, None, "r2", *(figure or (None,) * 3), "" if figure else "too few"
+        )
+        for n, figure in enumerate(figures)
+    ]
+    drawn = whole(plots.sites(found, held))
+    words = {text.text for text in drawn.iter(f"{SVG}text")}
+    for each in found:
+        assert (each.site in words) == (each.value is not None)
+
+
+def test_sites_with_long_names_are_told_apart() -> None:
+    found = [
+        SiteValue(f"General hospital of the city of {city}", 9, 9, 5, "roc_auc", 0.7, 0.6, 0.8)
+        for city in ("Ulm", "Bonn")
+    ]
+    drawn = whole(plots.sites(found, Interval(0.8, 0.7, 0.9)))
+    words = [text.text or "" for text in drawn.iter(f"{SVG}text")]
+    assert {word[-5:] for word in words if "…" in word} == {"f Ulm", " Bonn"}

@@ -12,6 +12,7 @@ Numbers = NDArray[np.float64] | Sequence[float]
 WIDTH, HEIGHT = 400, 320
 _TOP, _RIGHT, _BOTTOM = 46, 14, 44
 _LONGEST = 22
+_LETTER = 6.2  # its width, about
 
 STYLE = """
 .plot { --ink: #1f2933; --soft: #66727f; --rule: #d9dee3; --main: #2f6fb2; --other: #c2571a;
@@ -27,7 +28,7 @@ STYLE = """
 .plot .thin { stroke: var(--main); stroke-width: 1.2; fill: none }
 .plot .other { stroke: var(--other); stroke-width: 2; fill: none; stroke-linejoin: round }
 .plot .guide { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 3; fill: none }
-.plot .cloud { stroke: var(--main); stroke-width: 3.5; stroke-linecap: round; opacity: .35 }
+.plot .cloud { stroke: var(--main); stroke-width: 4; stroke-linecap: round; opacity: .45 }
 .plot .dots { stroke: var(--main); stroke-width: 6; stroke-linecap: round }
 .plot .mark { fill: var(--other); stroke: var(--paper); stroke-width: 1.5 }
 .plot .bars { fill: var(--fill); opacity: .8 }
@@ -64,7 +65,7 @@ class Sheet:
     def left(self) -> float:
         """Where the area begins: beside the longest word of the vertical axis, and its label."""
         longest = max((len(word) for _, word in self.y.ticks), default=0)
-        return 6.2 * longest + (32 if self.y.label else 16)
+        return _LETTER * longest + (32 if self.y.label else 16)
 
     def across(self, values: Numbers) -> NDArray[np.float64]:
         """Return the horizontal pixels of values."""
@@ -102,16 +103,19 @@ def numbers(
     step *= next(each for each in (1, 2, 5, 10) if (high - low) / (each * step) <= 5.01)
     step = max(step, 1.0) if whole else step
     places = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
-    return Axis(label, low, high, tuple((float(p), f"{p + 0.0:.6g}") for p in places))
+    return Axis(label, low, high, tuple((float(p), f"{p + 0.0:.7g}") for p in places))
 
 
 def names(words: Sequence[str]) -> Axis:
-    """Return an axis with a word at each row, the first one lowest; long ones are cut.
+    """Return an axis with a word at each row, the first one lowest.
 
-    >>> names(["sex", "a_very_long_name_of_a_column"]).ticks
-    ((0.0, 'sex'), (1.0, 'a_very_long_name_of_a…'))
+    Of a long one the middle is left out: what tells long names apart often stands at their end.
+
+    >>> names(["sex", "mean_of_blood_pressure_in_90_days"]).ticks
+    ((0.0, 'sex'), (1.0, 'mean_of_blo…in_90_days'))
     """
-    cut = [word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…" for word in words]
+    ends = (_LONGEST // 2, 1 - _LONGEST // 2)
+    cut = [w if len(w) <= _LONGEST else f"{w[: ends[0]]}…{w[ends[1] :]}" for w in words]
     ticks = tuple((float(place), word) for place, word in enumerate(cut))
     return Axis("", -0.6, len(words) - 0.4, ticks)
 
@@ -180,6 +184,8 @@ def picture(title: str, note: str, sheet: Sheet, marks: Iterable[str]) -> str:
     for place, word in sheet.x.ticks:
         x = sheet.across([place])[0]
         parts.append(f'<path class="rule" d="M{x:.1f} {_TOP}V{ground}"/>')
+        # A long word at the right end must not be cut.
+        x = min(x, WIDTH - 2 - _LETTER / 2 * len(word))
         parts.append(_text(x, ground + 15, word, anchor="middle"))
     for place, word in sheet.y.ticks:
         y = sheet.up([place])[0]

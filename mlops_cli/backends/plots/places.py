@@ -29,7 +29,8 @@ def sites(found: Sequence[SiteValue], held: Interval) -> str:
         spans(sheet, lows, highs),
         dots(sheet, values, places),
     ]
-    note = f"dashed: {held.value:.3f}, the held out entities" if isfinite(held.value) else ""
+    figure = f"{held.value:.3f}" if abs(held.value) < 100 else f"{held.value:.0f}"
+    note = f"dashed: {figure}, the held out entities" if isfinite(held.value) else ""
     return picture("Trained on the other sites", note, sheet, marks)
 
 
