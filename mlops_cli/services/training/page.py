@@ -170,15 +170,20 @@ def _decision(trained: Trained) -> dict[str, Any] | None:
 def why(choice: CalibrationChoice, *, distorted: bool) -> str:
     """Say why a calibration was chosen.
 
+    Args:
+        choice: what was asked for, tried and taken.
+        distorted: whether the model was trained to give other scores than probabilities.
+
     >>> why(CalibrationChoice("auto", "none", 0.5, ()), distorted=False)
     'no method lowers the log loss by more than its standard error'
     """
     if choice.asked == "none":
         return "none was asked for"
     if choice.method == "none":
-        if choice.asked == "auto":
+        helps = any(each.gain > each.standard_error for each in choice.tried)
+        if choice.asked == "auto" and not distorted and not helps:
             return "no method lowers the log loss by more than its standard error"
-        return f"{choice.asked} was asked for and would turn the ranking round"
+        return "any other would turn the ranking round"
     if choice.asked != "auto":
         return "as asked for"
     if distorted and choice.method == "platt":
