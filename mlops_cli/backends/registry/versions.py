@@ -15,6 +15,8 @@ from mlops_cli.errors import NotFoundError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+TRAINED = "mlops.trained"
+"""Tag of runs and versions: when the training ended, in ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
