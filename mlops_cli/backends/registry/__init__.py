@@ -2,13 +2,14 @@
 
 import os
 
-# MLflow reads these while it is imported: no telemetry, failures within a bounded time, and no
-# progress bar of its own.
+# MLflow reads these while it is imported: no telemetry, failures within a bounded time, and neither
+# a progress bar nor, on stdout, an address of its own.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlops_cli.backends.registry.finished import FinishedRun, Sample, TrainingTable, TrialRun
 from mlops_cli.backends.registry.runs import (

@@ -71,7 +71,7 @@ def _dataset(name: str, table: TrainingTable) -> Dataset:
     """Return a training set as MLflow shows it; `mlflow.data.get_source` finds its labels."""
     scheme = urlsplit(table.source).scheme if "://" in table.source else "local"
     web = scheme in {"http", "https"}
-    columns = [ColSpec(_TYPES[kind], name) for name, kind in table.columns.items()]
+    columns = [ColSpec(_TYPES[kind], name, required=False) for name, kind in table.columns.items()]
     return Dataset(
         name=name,
         digest=table.digest[:36],  # all that MLflow takes

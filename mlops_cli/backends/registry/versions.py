@@ -104,7 +104,13 @@ def create_version(
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        created = client.create_model_version(model, source, run_id, tags=dict(tags))
+        created = client.create_model_version(
+            model,
+            source,
+            run_id,
+            tags=dict(tags),
+            model_id=source.removeprefix("models:/"),  # a server refuses the source without it
+        )
         return _version(created)
 
 

@@ -71,6 +71,7 @@ def train(
                 data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
             ),
             *doubts(model, fitted.decided),
+            *_left_behind(config, sent),
         ),
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
@@ -96,3 +97,11 @@ def _send(config: Config, key: str, register: Register | None) -> Delivered | Un
         return outbox.deliver(config, key, register, config.tracking.deadline)
     except MlopsError as error:
         return outbox.keep(config, key, error)
+
+
+def _left_behind(config: Config, sent: Delivered | Unsent) -> list[str]:
+    """Say how many earlier runs still wait, where MLflow could take them now."""
+    count = len(outbox.waiting(config))
+    if not count or isinstance(sent, Unsent):
+        return []
+    return [f"{count} finished run{'s' if count > 1 else ''} wait to be sent: `mlops sync`"]
