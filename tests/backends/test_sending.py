@@ -89,6 +89,14 @@ def send(
     return registry.send(config, run, folder, seconds, lambda _: None)
 
 
+def on_sqlite(config: Config, place: Path) -> Config:
+    """The same project with its MLflow in a database and a folder of this machine."""
+    tracking = config.tracking.model_copy(
+        update={"uri": f"sqlite:///{place}/mlflow.db", "artifacts": str(place / "files")}
+    )
+    return config.model_copy(update={"tracking": tracking})
+
+
 def client_of(server: str) -> MlflowClient:
     return MlflowClient(server, server)
 
@@ -164,15 +172,11 @@ def test_all_of_a_run_is_there(
 def test_a_training_set_elsewhere_has_the_kind_of_its_place(
     tmp_path: Path, config: Config, folder: Path, source: str, kind: str, read: dict[str, str]
 ) -> None:
-    tracking = config.tracking.model_copy(
-        update={"uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": str(tmp_path / "files")}
-    )
-    local = config.model_copy(update={"tracking": tracking})
-    run = a_run()
+    local, run = on_sqlite(config, tmp_path), a_run()
     table = registry.TrainingTable("d", source, {"age": "float"}, 1)
     moved = registry.FinishedRun(**{**vars(run), "table": table})
     run_id = send(local, moved, folder)
-    (used,) = client_of(tracking.uri).get_run(run_id).inputs.dataset_inputs
+    (used,) = client_of(local.tracking.uri).get_run(run_id).inputs.dataset_inputs
     assert (used.dataset.source_type, json.loads(used.dataset.source)) == (kind, read)
     assert mlflow.data.get_source(used)._get_source_type() == kind
 
@@ -295,8 +299,24 @@ def test_a_store_of_artifacts_that_cannot_be_reached(
 ) -> None:
     """The database answers, the place for files does not: each store fails in its own words."""
     (tmp_path / "files").write_text("a file where a folder belongs")
-    tracking = config.tracking.model_copy(
-        update={"uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": str(tmp_path / "files")}
-    )
     with pytest.raises(UnavailableError, match=r"artifacts at file://\S+ cannot be stored"):
-        send(config.model_copy(update={"tracking": tracking}), a_run(), folder)
+        send(on_sqlite(config, tmp_path), a_run(), folder)
+
+
+def test_an_experiment_that_another_process_has_just_made_is_used(
+    tmp_path: Path, config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two first trainings: both look, both find none, both want to make it."""
+    local = on_sqlite(config, tmp_path)
+    first = send(local, a_run(), folder)
+    look, looks = MlflowClient.get_experiment_by_name, []
+
+    def too_early(client: MlflowClient, name: str) -> object:
+        looks.append(name)
+        return None if len(looks) == 1 else look(client, name)
+
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", too_early)
+    second = send(local, a_run(), folder)
+    assert len(looks) == 2
+    client = client_of(local.tracking.uri)
+    assert len({client.get_run(each).info.experiment_id for each in (first, second)}) == 1

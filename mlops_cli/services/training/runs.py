@@ -104,4 +104,5 @@ def _left_behind(config: Config, sent: Delivered | Unsent) -> list[str]:
     count = len(outbox.waiting(config))
     if not count or isinstance(sent, Unsent):
         return []
-    return [f"{count} finished run{'s' if count > 1 else ''} wait to be sent: `mlops sync`"]
+    what = "1 finished run waits" if count == 1 else f"{count} finished runs wait"
+    return [f"{what} to be sent: `mlops sync`"]
