@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import pandas as pd
 
 from mlops_cli.backends import environment, registry
 from mlops_cli.config import Config
@@ -88,7 +89,7 @@ def plain(folder: Path, model: xgb.Booster, trials: int) -> float:
         for key, value in METRICS.items():
             mlflow.log_metric(key, value)
         mlflow.log_artifacts(str(files), "evidence")
-        example = np.full((1, len(FEATURES)), 0.5)
+        example = pd.DataFrame([[0.5] * len(FEATURES)], columns=FEATURES)
         mlflow.xgboost.log_model(model, name="model", input_example=example)
         for number in range(trials):
             with mlflow.start_run(run_name=f"trial {number + 1}", nested=True):

@@ -39,7 +39,7 @@ class TrackingConfig(Section):
         10, ge=1, description="seconds before an MLflow server counts as unreachable"
     )
     deadline: Integer = Field(
-        300, ge=1, description="seconds for sending one finished run; then `mlops sync` sends it"
+        600, ge=1, description="seconds for sending one finished run; then `mlops sync` sends it"
     )
     system_metrics: bool = Field(
         False, description="true: record processor, memory, disk and network while training"

@@ -115,7 +115,7 @@ def deliver(
         IntegrityError: The run in the outbox is damaged.
     """
     folder = place_of(config, key)
-    with files.lock(config.state, "sending"):
+    with files.lock(config.state, "sending", config.tracking.deadline):
         if not folder.is_dir():
             return _arrived(config, key)
         kept = _read(folder)
