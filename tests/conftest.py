@@ -6,13 +6,20 @@ import pytest
 from one_table import table_folder, trained
 from published import published
 from running import Mlops, Run, build, with_champion
-from servers import postgres, postgres_port, postgres_url, redis
+from servers import postgres, postgres_port, postgres_url, redis, tracking_server
 
 from mlops_cli.main import main
 
-__all__ = [  # fixtures
-    "postgres", "postgres_port", "postgres_url", "published", "redis", "table_folder", "trained",
-]  # fmt: skip
+__all__ = [
+    "postgres",
+    "postgres_port",
+    "postgres_url",
+    "published",
+    "redis",
+    "table_folder",
+    "tracking_server",
+    "trained",
+]  # fixtures
 
 
 @pytest.fixture(autouse=True)
