@@ -220,7 +220,11 @@ def test_the_weight_of_a_class_is_what_is_asked(asked: Any, weight: float | None
 
 
 def test_weighted_trees_stop_growing_where_they_stop_learning() -> None:
-    """Judged by the plain log loss of distorted scores they would grow to the last round."""
+    """Judged by the plain log loss of distorted scores they grow on to calibrate themselves.
+
+    How far is chance: with a look every ten rounds and a patience of 20 two unlucky looks end it,
+    at 140 to 300 trees over folds and draws, where a look each round gives 139 to 277.
+    """
     rng = np.random.default_rng(0)
     frame = rows(3000)
     rare = (rng.random(3000) < 0.01 + 0.06 * (frame["age"] > 70)).astype(float).to_numpy()
@@ -233,8 +237,8 @@ def test_weighted_trees_stop_growing_where_they_stop_learning() -> None:
         estimator.Folds(matrix, rare, folds, model.inputs, each).score(told, 300, 20).rounds
         for each in (1.0, weight)
     ]
-    assert grown[0] > 150
-    assert grown[1] < 100
+    assert grown[1] <= estimator.folds.CHECKED
+    assert grown[0] > 10 * grown[1]
 
 
 # Categories

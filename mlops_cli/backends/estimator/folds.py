@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -107,12 +108,15 @@ class Folds:
         """
         with accepted():
             parts = self._binned(int(params.get("max_bin", BINS)))
-            own = {**params, "nthread": self._threads}
+            own, over = {**params, "nthread": self._threads}, Event()
             with ThreadPoolExecutor(max(1, threads() // self._threads)) as pool:
                 fits = pool.map(
-                    lambda number: _boosted(parts[number], own, max_rounds, patience), which
+                    lambda number: _boosted(parts[number], own, max_rounds, patience, over), which
                 )
-                return list(fits)
+                try:
+                    return list(fits)
+                finally:  # after Ctrl-C, or if one of them has failed, the others need not go on
+                    over.set()
 
     def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
         """Fit every fold with early stopping."""
@@ -141,12 +145,16 @@ class Folds:
         return _Part(held, train, valid)
 
 
-def _boosted(part: _Part, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldFit:
-    """Add trees until the validation loss has not improved for `patience` rounds."""
+def _boosted(
+    part: _Part, params: Mapping[str, Any], max_rounds: int, patience: int, over: Event
+) -> FoldFit:
+    """Add trees until the validation loss has not improved for `patience` rounds, or it is over."""
     booster = xgb.Booster(params, [part.train, part.valid])
     lowest, best, every = float("inf"), 1, min(CHECKED, patience)
     for rounds in range(1, max_rounds + 1):
         booster.update(part.train, rounds - 1)
+        if over.is_set():
+            break
         if rounds % every and rounds < max_rounds:
             continue
         loss = float(booster.eval(part.valid).rpartition(":")[2])
