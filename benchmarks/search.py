@@ -40,13 +40,22 @@ class Watched(estimator.Folds):
     """Folds that note what was fitted: parameters, folds and numbers of trees."""
 
     def fit(
-        self, params: Any, max_rounds: int, patience: int, which: Sequence[int]
+        self,
+        params: Any,
+        max_rounds: int,
+        patience: int,
+        which: Sequence[int],
+        out: Callable[[list[estimator.FoldFit]], bool] = lambda _: False,
     ) -> list[estimator.FoldFit]:
-        fits = super().fit(params, max_rounds, patience, which)
-        self.noted.append((dict(params), which, [each.rounds for each in fits]))
+        begun = time.perf_counter()
+        fits = super().fit(params, max_rounds, patience, which, out)
+        self.seconds += time.perf_counter() - begun
+        self.noted.append((dict(params), which[: len(fits)], [each.rounds for each in fits]))
         return fits
 
     noted: list[Work]
+    seconds: float
+    """Spent in here: the rest of a search is TPE, losses, racing, choosing and keeping."""
 
 
 def config(trials: int, *, racing: bool) -> Config:
@@ -82,7 +91,7 @@ def searched(table: Table, settings: Config) -> tuple[Found, Watched]:
     matrix, labels, folds = table
     features = {f"f{n}": FeatureConfig(type="float") for n in range(matrix.shape[1])}
     parts = Watched(matrix, labels, folds, features)
-    parts.noted = []
+    parts.noted, parts.seconds = [], 0.0
     ids = np.arange(len(labels)).astype(str).astype(object)
     problem = Problem(parts, folds, ids, labels, FIXED)
     return find(settings, "m", problem, lambda _: None, None), parts

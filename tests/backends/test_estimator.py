@@ -219,6 +219,11 @@ def test_the_weight_of_a_class_is_what_is_asked(asked: Any, weight: float | None
     assert "device" not in told
 
 
+@pytest.mark.parametrize(("count", "bins"), [(300, 128), (19_999, 128), (20_000, None)])
+def test_a_small_table_needs_fewer_bins(count: int, bins: int | None) -> None:
+    assert estimator.settings(model_of(), np.zeros(count)).get("max_bin") == bins
+
+
 def test_weighted_trees_stop_growing_where_they_stop_learning() -> None:
     """Judged by the plain log loss of distorted scores they grow on to calibrate themselves.
 
@@ -401,6 +406,41 @@ def test_another_number_of_bins_is_another_model_and_back_again_the_same() -> No
     losses = [parts.score({**params, "max_bin": bins}, 20, 20).loss for bins in (256, 3, 256)]
     assert losses[0] == losses[2] != losses[1]
     assert parts.score(params, 20, 20).loss == losses[0]
+
+
+def test_folds_that_were_fitted_are_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, frame = model_of(), rows(300)
+    matrix, labels = encode(frame, model.inputs), labels_of(frame)
+    parts = estimator.Folds(matrix, labels, np.arange(300) % 3, model.inputs)
+    params = {**estimator.objective(model), **PARAMS}
+    part_of_them = parts.fit(params, 20, 20, [0, 1, 2], out=lambda fits: True)
+    assert len(part_of_them) == 2
+    first = parts.score(params, 20, 20)
+    monkeypatch.setattr(estimator.folds, "_boosted", None)  # nothing is fitted from here on
+    again = parts.score(dict(reversed(params.items())), 20, 20)
+    assert again.out_of_fold.tobytes() == first.out_of_fold.tobytes()
+    with pytest.raises(TypeError):
+        parts.score({**params, "max_depth": 2}, 20, 20)
+
+
+def test_folds_are_left_out_once_it_is_known_enough() -> None:
+    model, frame = model_of(), rows(300)
+    matrix, labels = encode(frame, model.inputs), labels_of(frame)
+    parts = estimator.Folds(matrix, labels, np.arange(300) % 5, model.inputs)
+    params, asked = {**estimator.objective(model), **PARAMS}, list[int]()
+
+    def out(fits: list[estimator.FoldFit]) -> bool:
+        asked.append(len(fits))
+        return len(fits) == 4
+
+    whole = estimator.Folds(matrix, labels, np.arange(300) % 5, model.inputs).fit(
+        params, 20, 20, range(5)
+    )
+    raced = parts.fit(params, 20, 20, range(5), out)
+    assert asked == [2, 4]
+    assert [each.predicted.tobytes() for each in raced] == [
+        each.predicted.tobytes() for each in whole[:4]
+    ]
 
 
 @pytest.mark.parametrize("cores", [1, 2, 16])

@@ -1,7 +1,7 @@
 """Cross-validation: the folds of a training set, binned once and fitted side by side."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
@@ -23,6 +23,10 @@ from mlops_cli.config import FeatureConfig
 
 CHECKED = 10
 """Rounds between two looks at the validation loss: a look each round costs a fifth more."""
+STEP = 2
+"""Folds after which it is asked whether the others are needed."""
+REMEMBERED = 8_000_000
+"""Most predictions that are kept of parameters whose every fold was fitted: 64 MB."""
 BINS = 256
 """XGBoost's own default of max_bin."""
 
@@ -93,34 +97,58 @@ class Folds:
         self._threads = threads_of(matrix)
         self._bins = 0
         self._parts: list[_Part] = []
+        self._whole: dict[tuple[object, ...], list[FoldFit]] = {}
 
     def __len__(self) -> int:
         """Return the number of folds."""
         return len(self._held)
 
     def fit(
-        self, params: Mapping[str, Any], max_rounds: int, patience: int, which: Sequence[int]
+        self,
+        params: Mapping[str, Any],
+        max_rounds: int,
+        patience: int,
+        which: Sequence[int],
+        out: Callable[[list[FoldFit]], bool] = lambda _: False,
     ) -> list[FoldFit]:
         """Fit some of the folds with early stopping, side by side as far as there are cores.
+
+        Args:
+            params: all that XGBoost is given, without the number of trees.
+            max_rounds: most trees.
+            patience: rounds without a lower validation loss after which a fold is fitted.
+            which: numbers of the folds.
+            out: asked after every two folds, with all so far, whether the others can be left out.
+                They are being fitted meanwhile; what is returned is the same on any machine.
 
         Raises:
             InputError: XGBoost does not take the parameters.
         """
+        fits: list[FoldFit] = []
         with accepted():
             parts = self._binned(int(params.get("max_bin", BINS)))
             own, over = {**params, "nthread": self._threads}, Event()
             with ThreadPoolExecutor(max(1, threads() // self._threads)) as pool:
-                fits = pool.map(
-                    lambda number: _boosted(parts[number], own, max_rounds, patience, over), which
-                )
+                begun = [
+                    pool.submit(_boosted, parts[number], own, max_rounds, patience, over)
+                    for number in which
+                ]
                 try:
-                    return list(fits)
-                finally:  # after Ctrl-C, or if one of them has failed, the others need not go on
+                    for each in begun:
+                        fits.append(each.result())
+                        if len(fits) % STEP == 0 and len(fits) < len(begun) and out(fits):
+                            break
+                finally:  # also after Ctrl-C, or where a fold has failed
                     over.set()
+                    pool.shutdown(cancel_futures=True)
+        if len(fits) == len(self) and len(self._labels) * (1 + len(self._whole)) <= REMEMBERED:
+            self._whole[_key(params, max_rounds, patience)] = fits
+        return fits
 
     def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
-        """Fit every fold with early stopping."""
-        fits = self.fit(params, max_rounds, patience, range(len(self)))
+        """Fit every fold with early stopping, unless the search has done so already."""
+        key = _key(params, max_rounds, patience)
+        fits = self._whole.get(key) or self.fit(params, max_rounds, patience, range(len(self)))
         out_of_fold = np.empty(len(self._labels))
         for each in fits:
             out_of_fold[each.held] = each.predicted
@@ -138,11 +166,18 @@ class Folds:
         return self._parts
 
     def _part(self, held: NDArray[np.bool_], bins: int) -> _Part:
-        train = xgb.QuantileDMatrix(
-            self._matrix[~held], self._labels[~held], max_bin=bins, **described(self._features)
-        )
-        valid = table(self._matrix[held], self._features, self._labels[held], self._positive_weight)
+        # Unless told, binning wakes a thread a core, and waits longer for them than it works.
+        with xgb.config_context(nthread=1):
+            train = xgb.QuantileDMatrix(
+                self._matrix[~held], self._labels[~held], max_bin=bins, **described(self._features)
+            )
+            own = self._labels[held]
+            valid = table(self._matrix[held], self._features, own, self._positive_weight)
         return _Part(held, train, valid)
+
+
+def _key(params: Mapping[str, Any], max_rounds: int, patience: int) -> tuple[object, ...]:
+    return (*sorted(params.items()), max_rounds, patience)
 
 
 def _boosted(
