@@ -70,9 +70,24 @@ class _Part:
     valid: xgb.DMatrix
 
 
-def threads() -> int:
-    """Return the number of cores: how many threads fit folds at the same time."""
+_sharing = 1
+
+
+def share_cores(processes: int) -> int:
+    """Leave this process one of so many equal shares of the cores; return how many there were."""
+    global _sharing
+    before, _sharing = _sharing, processes
+    return before
+
+
+def cores() -> int:
+    """Return how many cores the machine has."""
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return how many threads fit folds at the same time: as many as there are cores for us."""
+    return max(1, cores() // _sharing)
 
 
 class Folds:
