@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost as xgb
 
 from mlops_cli.backends import environment, estimator, registry, search
 from mlops_cli.backends.estimator import models
@@ -383,6 +384,27 @@ def test_the_folds_are_those_of_xgboost_itself() -> None:
     assert found.predicted.tobytes() == plain.tobytes()
     seen = labels[held] * np.log(plain) + (1 - labels[held]) * np.log1p(-plain)
     assert found.loss == pytest.approx(-seen.mean(), rel=1e-5)
+
+
+def test_a_large_table_is_judged_by_its_bins_and_no_prediction_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = model_of()
+    numbers = {name: spec for name, spec in whole.inputs.items() if name != "ward"}
+    frame = rows(600)
+    params = {**estimator.objective(whole), **PARAMS, "subsample": 0.7}
+    found = []
+    for compact in (False, True):
+        parts = estimator.Folds(
+            encode(frame, numbers), labels_of(frame), np.arange(600) % 3, numbers, 2.0
+        )
+        parts._compact = compact
+        found.append(parts.fit(params, 60, 20, range(3)))
+        kind = xgb.QuantileDMatrix if compact else xgb.DMatrix
+        assert {type(part.valid) for part in parts._parts} == {kind}
+    for one, two in zip(*found, strict=True):
+        assert (one.loss, one.rounds) == (two.loss, two.rounds)
+        assert one.predicted.tobytes() == two.predicted.tobytes()
 
 
 def test_a_category_that_only_the_judged_rows_have_is_not_taken_for_another() -> None:

@@ -12,10 +12,12 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from mlops_cli.backends.estimator.models import (
+    BINS,
+    CELLS,
     Matrix,
     Vector,
     accepted,
-    described,
+    binned,
     table,
     threads_of,
 )
@@ -27,8 +29,6 @@ STEP = 2
 """Folds after which it is asked whether the others are needed."""
 REMEMBERED = 8_000_000
 """Most predictions that are kept of parameters whose every fold was fitted: 64 MB."""
-BINS = 256
-"""XGBoost's own default of max_bin."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class FoldScores:
 
 @dataclass(frozen=True)
 class _Part:
-    """A fold: what it is fitted on, as bins, and what it is judged by, as values.
+    """A fold: what it is fitted on, as bins, and what it is judged by.
 
-    Bins of the judged rows would save nothing and put a category that only they have in the bin of
-    another.
+    That is values, which are quicker; bins, too, where the table is large. Bins would put a
+    category that only the judged rows have in the bin of another.
     """
 
     held: NDArray[np.bool_]
@@ -110,6 +110,8 @@ class Folds:
         self._positive_weight = positive_weight
         self._held = [folds == number for number in np.unique(folds)]
         self._threads = threads_of(matrix)
+        categories = any(spec.type == "category" for spec in features.values())
+        self._compact = matrix.size >= CELLS[0] and not categories
         self._bins = 0
         self._parts: list[_Part] = []
         self._whole: dict[tuple[object, ...], list[FoldFit]] = {}
@@ -181,13 +183,14 @@ class Folds:
         return self._parts
 
     def _part(self, held: NDArray[np.bool_], bins: int) -> _Part:
-        # Unless told, binning wakes a thread a core, and waits longer for them than it works.
-        with xgb.config_context(nthread=1):
-            train = xgb.QuantileDMatrix(
-                self._matrix[~held], self._labels[~held], max_bin=bins, **described(self._features)
+        inputs, weight = self._features, self._positive_weight
+        train = binned(self._matrix[~held], inputs, self._labels[~held], bins)
+        if self._compact:
+            valid = binned(
+                self._matrix[held], inputs, self._labels[held], bins, train, self._positive_weight
             )
-            own = self._labels[held]
-            valid = table(self._matrix[held], self._features, own, self._positive_weight)
+        else:
+            valid = table(self._matrix[held], inputs, self._labels[held], weight)
         return _Part(held, train, valid)
 
 
