@@ -13,6 +13,7 @@ from mlops_cli.services.training.dataset import build
 from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import fit, measure
+from mlops_cli.services.training.memory import foreseen
 from mlops_cli.services.training.reporting import REPORT_FILE, Trained
 from mlops_cli.services.training.searching import Say
 from mlops_cli.services.training.storing import store, surroundings
@@ -34,10 +35,11 @@ def train(
 
     Raises:
         NotFoundError: The labels or a feature source do not exist.
-        InputError: The labels cannot be learnt from.
+        InputError: The labels cannot be learnt from, or the memory is too small for them.
     """
     started = time.monotonic()
     model = config.models[name]
+    memory = foreseen(config, name, say)
     say(f"{name}: joining features to labels")
     data = build(config, name)
     tags = {
@@ -88,6 +90,7 @@ def train(
         optimism=fitted.search.summary.optimism,
         calibration=fitted.decided.choice,
         operating_point=fitted.decided.operating_point,
+        memory_mib=None if memory is None else round(memory / 2**20),
         evals=fitted.search.summary.trials,
         seconds=round(time.monotonic() - started, 1),
     )
