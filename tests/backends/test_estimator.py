@@ -430,6 +430,12 @@ def test_another_number_of_bins_is_another_model_and_back_again_the_same() -> No
     assert parts.score(params, 20, 20).loss == losses[0]
 
 
+def folds_of(count: int) -> estimator.Folds:
+    model, frame = model_of(), rows(count)
+    matrix, labels = encode(frame, model.inputs), labels_of(frame)
+    return estimator.Folds(matrix, labels, np.arange(count) % 3, model.inputs)
+
+
 def test_folds_that_were_fitted_are_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model, frame = model_of(), rows(300)
     matrix, labels = encode(frame, model.inputs), labels_of(frame)
@@ -443,6 +449,15 @@ def test_folds_that_were_fitted_are_not_fitted_again(monkeypatch: pytest.MonkeyP
     assert again.out_of_fold.tobytes() == first.out_of_fold.tobytes()
     with pytest.raises(TypeError):
         parts.score({**params, "max_depth": 2}, 20, 20)
+
+
+def test_folds_leave_the_threads_of_later_fits_alone() -> None:
+    """XGBoost's global number of threads holds a large fit to it, whatever the fit is told."""
+    before = xgb.get_config()["nthread"]
+    parts, params = folds_of(300), {**estimator.objective(model_of()), **PARAMS}
+    parts.fit(params, 20, 20, range(3))
+    fitted(model_of(), rows(300))
+    assert xgb.get_config()["nthread"] == before == 0
 
 
 def test_folds_are_left_out_once_it_is_known_enough() -> None:

@@ -145,7 +145,7 @@ class Folds:
         with accepted():
             parts = self._binned(int(params.get("max_bin", BINS)))
             own, over = {**params, "nthread": self._threads}, Event()
-            with ThreadPoolExecutor(max(1, threads() // self._threads)) as pool:
+            with self._pool() as pool:
                 begun = [
                     pool.submit(_boosted, parts[number], own, max_rounds, patience, over)
                     for number in which
@@ -178,9 +178,22 @@ class Folds:
     def _binned(self, bins: int) -> list[_Part]:
         """Bin each fold once; anew only for another number of bins, where that is searched."""
         if bins != self._bins:
-            self._parts = [self._part(held, bins) for held in self._held]
+            with self._pool() as pool:
+                self._parts = list(pool.map(lambda held: self._part(held, bins), self._held))
             self._bins = bins
         return self._parts
+
+    def _pool(self) -> ThreadPoolExecutor:
+        """Return threads that work side by side, as many as the threads of one leave cores for.
+
+        Where it is not told, as in binning, XGBoost wakes a thread for each core, which takes
+        longer than the work. It is told here, as that ends with the thread: the main thread would
+        hold every later fit to it.
+        """
+        return ThreadPoolExecutor(
+            max(1, threads() // self._threads),
+            initializer=lambda: xgb.set_config(nthread=self._threads),
+        )
 
     def _part(self, held: NDArray[np.bool_], bins: int) -> _Part:
         inputs, weight = self._features, self._positive_weight

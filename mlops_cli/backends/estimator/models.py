@@ -62,12 +62,10 @@ def binned(
     Trees grown on it are the same. Predictions are, too, where it has the bins of the trees: those
     of the matrix that it is made `like`.
     """
-    # Unless told, binning wakes a thread for each core and waits longer for them than it works.
-    with xgb.config_context(nthread=1):
-        weights = _weights(labels, positive_weight)
-        return xgb.QuantileDMatrix(
-            matrix, labels, weight=weights, ref=like, max_bin=bins, **described(features)
-        )
+    weights = _weights(labels, positive_weight)
+    return xgb.QuantileDMatrix(
+        matrix, labels, weight=weights, ref=like, max_bin=bins, **described(features)
+    )
 
 
 def _weights(labels: Vector | None, positive_weight: float) -> Vector | None:
