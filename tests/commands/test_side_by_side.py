@@ -92,13 +92,13 @@ def test_ctrl_c_ends_every_process_and_leaves_no_run_open(ward: Path) -> None:
     assert rest.splitlines()[-1] == "mlops: stopped by Ctrl-C"
     assert "Traceback" not in rest
     assert gone(child.pid)
+    assert not list((ward / ".mlops/outbox").glob("*"))
     config = load_config(ward / "config.yaml")
     client = MlflowClient(config.tracking.uri)
     experiment = client.get_experiment_by_name(config.project)
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
-    assert {each.info.status for each in runs} <= {"FINISHED", "FAILED"}
-    assert sum(each.info.status == "FAILED" for each in runs) >= 2
+    assert {each.info.status for each in runs} <= {"FINISHED"}
 
 
 def gone(group: int) -> bool:
