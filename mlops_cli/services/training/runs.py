@@ -39,7 +39,7 @@ def train(
         InputError: The labels cannot be learnt from, or the memory is too small for them.
     """
     started, start = time.monotonic(), round(1000 * time.time())
-    model, key = config.models[name], outbox.new_key(name)
+    model, key, earlier = config.models[name], outbox.new_key(name), outbox.waiting(config)
     memory = foreseen(config, name, say)
     say(f"{name}: joining features to labels")
     data = build(config, name)
@@ -73,7 +73,7 @@ def train(
                 data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
             ),
             *doubts(model, fitted.decided),
-            *_left_behind(config, sent),
+            *_left_behind(config, earlier, sent),
         ),
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
@@ -102,9 +102,12 @@ def _send(config: Config, key: str, register: Register | None) -> Delivered | Un
         return outbox.keep(config, key, error)
 
 
-def _left_behind(config: Config, sent: Delivered | Unsent) -> list[str]:
-    """Say how many earlier runs still wait, where MLflow could take them now."""
-    count = len(outbox.waiting(config))
+def _left_behind(config: Config, earlier: list[str], sent: Delivered | Unsent) -> list[str]:
+    """Say how many runs that waited when this one began still do, where MLflow takes runs now.
+
+    Others may be on their way: those of models that are trained beside this one.
+    """
+    count = len({*earlier} & {*outbox.waiting(config)})
     if not count or isinstance(sent, Unsent):
         return []
     what = "1 finished run waits" if count == 1 else f"{count} finished runs wait"
