@@ -2,15 +2,13 @@
 
 import json
 import os
-import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -31,6 +29,7 @@ from mlops_cli.commands import (
     train,
 )
 from mlops_cli.commands.session import Answer, jsonable
+from mlops_cli.commands.stopping import Terminated, stoppable
 from mlops_cli.errors import ExitCode, MlopsError, first_line
 
 STATUS = {
@@ -75,10 +74,6 @@ def root(
     """Run the whole life of tabular machine learning models from the shell."""
 
 
-class Terminated(BaseException):
-    """SIGTERM, raised where the program is, so that what is open gets closed."""
-
-
 @dataclass(frozen=True)
 class Problem:
     """What is told of an error, on stderr or as the `error` of the JSON object."""
@@ -99,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _finish(answer, given)
             # Not a command's answer but an exit code: of --help, --version or Ctrl-C.
             return _fail(_INTERRUPTED, given) if answer == ExitCode.INTERRUPTED else int(answer)
-        except (Exception, Terminated) as error:  # noqa: BLE001 - here a bug becomes one line
+        except (Exception, KeyboardInterrupt, Terminated) as error:  # noqa: BLE001 - here a bug becomes one line
             return _fail(_problem(error), given)
 
 
@@ -108,20 +103,14 @@ _INTERRUPTED = Problem(ExitCode.INTERRUPTED, "interrupted", "stopped by Ctrl-C")
 
 @contextmanager
 def _surroundings() -> Iterator[None]:
-    """Turn SIGTERM into an exception, keep libraries quiet, and start with a session of its own."""
-
-    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
+    """Let signals stop the command, keep libraries quiet, and start with a session of its own."""
     before = session.enter(session.Session())
-    handler = signal.signal(signal.SIGTERM, terminate)
     try:
-        with warnings.catch_warnings():
+        with stoppable(), warnings.catch_warnings():
             if not os.environ.get("MLOPS_DEBUG"):
                 warnings.simplefilter("ignore")
             yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
         session.enter(before)
 
 
@@ -134,6 +123,8 @@ def _problem(error: BaseException) -> Problem:
         # A group without a command has printed its help already: there is nothing to add.
         message = error.format_message().partition("\n")[0]
         return Problem(ExitCode.USAGE, "usage", message, f"see `{path} --help`")
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
     if isinstance(error, Terminated):
         return Problem(ExitCode.TERMINATED, "terminated", "stopped by SIGTERM")
     if isinstance(error, PermissionError):

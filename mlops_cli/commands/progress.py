@@ -28,6 +28,7 @@ def progress(session: Session) -> Iterator[Callable[[object], None]]:
     with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
 
         def show(what: object) -> None:
+            session.go_on()
             if not isinstance(what, TrialDone):
                 live.console.print(str(what), markup=False, highlight=False)
                 return

@@ -51,6 +51,8 @@ class Session:
     quiet: bool = False
     exit_zero: bool = False
     warnings: list[str] = field(default_factory=list)
+    stopped_by: type[BaseException] | None = None
+    """What Ctrl-C or SIGTERM has raised; the command still runs only if something caught it."""
 
     @cached_property
     def config(self) -> "Config":
@@ -90,9 +92,15 @@ class Session:
             return "MODEL"
 
     def say(self, text: object) -> None:
-        """Tell a person at the terminal how far we are."""
+        """Tell a person at the terminal how far we are; a command that was stopped ends here."""
+        self.go_on()
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def go_on(self) -> None:
+        """Raise a Ctrl-C or SIGTERM again that something has caught on its way."""
+        if self.stopped_by is not None:
+            raise self.stopped_by
 
     def fail(self, error: MlopsError) -> None:
         """Tell at once what an answer carries as a failure; in JSON it stands in the object."""

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_cli.config.tasks import TASK_METRICS, Metric, Task
+from mlops_cli.domain.ranking import tied
 from mlops_cli.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -64,7 +65,7 @@ def evaluate(
 
 
 def checked(task: Task, truth: Array, prediction: Array) -> tuple[Vector, Vector]:
-    """Return both as float64, or refuse values no metric is defined on.
+    """Return both as float64 that cannot be written to, or refuse what no metric is defined on.
 
     Raises:
         InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
@@ -73,7 +74,8 @@ def checked(task: Task, truth: Array, prediction: Array) -> tuple[Vector, Vector
     Traceback (most recent call last):
     mlops_cli.errors.InputError: 1 labels are neither 0 nor 1
     """
-    truth, prediction = np.asarray(truth, dtype=float), np.asarray(prediction, dtype=float)
+    truth, prediction = np.array(truth, dtype=float), np.array(prediction, dtype=float)
+    truth.flags.writeable = prediction.flags.writeable = False
     if truth.shape != prediction.shape or truth.ndim != 1:
         raise InputError(f"{truth.shape} labels do not match {prediction.shape} predictions")
     if not truth.size:
@@ -101,24 +103,9 @@ def _mean(values: Vector, weights: Matrix) -> Vector:
     return ratio(weights @ values, weights.sum(axis=1))
 
 
-def _tied(truth: Vector, prediction: Vector, weights: Matrix) -> tuple[Matrix, Matrix]:
-    """Sum the weights of the 1s and of the 0s for each distinct prediction, in ascending order.
-
-    Returns:
-        Two matrices `(B, distinct)`.
-    """
-    order = np.argsort(prediction, kind="stable")
-    ranked = prediction[order]
-    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-    ordered = weights[:, order]
-    every = np.add.reduceat(ordered, starts, axis=1)
-    ones = np.add.reduceat(ordered * truth[order], starts, axis=1)
-    return ones, every - ones
-
-
 def _roc_auc(truth: Vector, prediction: Vector, weights: Matrix, _threshold: float) -> Vector:
     """P(a 1 ranks above a 0), ties counting half (Mann-Whitney): 0.5 is chance, 1 is best."""
-    ones, zeros = _tied(truth, prediction, weights)
+    ones, zeros = tied(truth, prediction, weights)
     below = np.cumsum(zeros, axis=1)
     total = below[:, -1].copy()
     below -= zeros / 2
@@ -130,7 +117,7 @@ def _pr_auc(truth: Vector, prediction: Vector, weights: Matrix, _threshold: floa
 
     The share of 1s is chance, 1 is best.
     """
-    ones, zeros = (part[:, ::-1] for part in _tied(truth, prediction, weights))
+    ones, zeros = (part[:, ::-1] for part in tied(truth, prediction, weights))
     hits = np.cumsum(ones, axis=1)
     named = hits + np.cumsum(zeros, axis=1)
     precision = np.divide(hits, named, out=np.zeros_like(hits), where=named > 0)

@@ -49,10 +49,13 @@ def weight_chunks(
         np.logical_or.at(marked, codes, np.asarray(strata, dtype=bool))
     members = [part for part in (np.flatnonzero(~marked), np.flatnonzero(marked)) if part.size]
     generator = np.random.default_rng(seed)
-    size = max(1, CELLS // max(1, len(codes)))
+    size, single = max(1, CELLS // max(1, len(codes))), len(codes) == len(distinct)
     for start in range(0, count, size):
         draws = min(size, count - start)
-        yield _draw(generator, members, draws, len(distinct))[:, codes]
+        drawn = _draw(generator, members, draws, len(distinct))
+        yield (
+            drawn if single else np.take(drawn, codes, axis=1)
+        )  # numbered in order: each row is its entity
 
 
 def _draw(generator: np.random.Generator, members: list[Codes], draws: int, total: int) -> Matrix:

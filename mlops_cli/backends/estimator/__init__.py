@@ -1,6 +1,13 @@
 """XGBoost: folds, the final model and its predictions."""
 
-from mlops_cli.backends.estimator.folds import FoldFit, Folds, FoldScores, threads
+from mlops_cli.backends.estimator.folds import (
+    FoldFit,
+    Folds,
+    FoldScores,
+    cores,
+    share_cores,
+    threads,
+)
 from mlops_cli.backends.estimator.models import (
     CONTRACT_FILE,
     HOLDOUT_FILE,
@@ -32,6 +39,7 @@ __all__ = [
     "FoldScores",
     "Folds",
     "StoredModel",
+    "cores",
     "device",
     "fit",
     "importance",
@@ -41,6 +49,7 @@ __all__ = [
     "predict",
     "seal",
     "settings",
+    "share_cores",
     "table",
     "threads",
 ]

@@ -1,9 +1,10 @@
 """Cross-validation: the folds of a training set, binned once and fitted side by side."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from mlops_cli.backends.estimator.models import (
+    BINS,
+    CELLS,
     Matrix,
     Vector,
     accepted,
-    described,
+    binned,
     table,
     threads_of,
 )
@@ -22,8 +25,10 @@ from mlops_cli.config import FeatureConfig
 
 CHECKED = 10
 """Rounds between two looks at the validation loss: a look each round costs a fifth more."""
-BINS = 256
-"""XGBoost's own default of max_bin."""
+STEP = 2
+"""Folds after which it is asked whether the others are needed."""
+REMEMBERED = 8_000_000
+"""Most predictions that are kept of parameters whose every fold was fitted: 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,10 @@ class FoldScores:
 
 @dataclass(frozen=True)
 class _Part:
-    """A fold: what it is fitted on, as bins, and what it is judged by, as values.
+    """A fold: what it is fitted on, as bins, and what it is judged by.
 
-    Bins of the judged rows would save nothing and put a category that only they have in the bin of
-    another.
+    That is values, which are quicker; bins, too, where the table is large. Bins would put a
+    category that only the judged rows have in the bin of another.
     """
 
     held: NDArray[np.bool_]
@@ -65,9 +70,24 @@ class _Part:
     valid: xgb.DMatrix
 
 
-def threads() -> int:
-    """Return the number of cores: how many threads fit folds at the same time."""
+_sharing = 1
+
+
+def share_cores(processes: int) -> int:
+    """Leave this process one of so many equal shares of the cores; return how many there were."""
+    global _sharing
+    before, _sharing = _sharing, processes
+    return before
+
+
+def cores() -> int:
+    """Return how many cores the machine has."""
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return how many threads fit folds at the same time: as many as there are cores for us."""
+    return max(1, cores() // _sharing)
 
 
 class Folds:
@@ -90,33 +110,62 @@ class Folds:
         self._positive_weight = positive_weight
         self._held = [folds == number for number in np.unique(folds)]
         self._threads = threads_of(matrix)
+        categories = any(spec.type == "category" for spec in features.values())
+        self._compact = matrix.size >= CELLS[0] and not categories
         self._bins = 0
         self._parts: list[_Part] = []
+        self._whole: dict[tuple[object, ...], list[FoldFit]] = {}
 
     def __len__(self) -> int:
         """Return the number of folds."""
         return len(self._held)
 
     def fit(
-        self, params: Mapping[str, Any], max_rounds: int, patience: int, which: Sequence[int]
+        self,
+        params: Mapping[str, Any],
+        max_rounds: int,
+        patience: int,
+        which: Sequence[int],
+        out: Callable[[list[FoldFit]], bool] = lambda _: False,
     ) -> list[FoldFit]:
         """Fit some of the folds with early stopping, side by side as far as there are cores.
+
+        Args:
+            params: all that XGBoost is given, without the number of trees.
+            max_rounds: most trees.
+            patience: rounds without a lower validation loss after which a fold is fitted.
+            which: numbers of the folds.
+            out: asked after every two folds, with all so far, whether the others can be left out.
+                They are being fitted meanwhile; what is returned is the same on any machine.
 
         Raises:
             InputError: XGBoost does not take the parameters.
         """
+        fits: list[FoldFit] = []
         with accepted():
             parts = self._binned(int(params.get("max_bin", BINS)))
-            own = {**params, "nthread": self._threads}
-            with ThreadPoolExecutor(max(1, threads() // self._threads)) as pool:
-                fits = pool.map(
-                    lambda number: _boosted(parts[number], own, max_rounds, patience), which
-                )
-                return list(fits)
+            own, over = {**params, "nthread": self._threads}, Event()
+            with self._pool() as pool:
+                begun = [
+                    pool.submit(_boosted, parts[number], own, max_rounds, patience, over)
+                    for number in which
+                ]
+                try:
+                    for each in begun:
+                        fits.append(each.result())
+                        if len(fits) % STEP == 0 and len(fits) < len(begun) and out(fits):
+                            break
+                finally:  # also after Ctrl-C, or where a fold has failed
+                    over.set()
+                    pool.shutdown(cancel_futures=True)
+        if len(fits) == len(self) and len(self._labels) * (1 + len(self._whole)) <= REMEMBERED:
+            self._whole[_key(params, max_rounds, patience)] = fits
+        return fits
 
     def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
-        """Fit every fold with early stopping."""
-        fits = self.fit(params, max_rounds, patience, range(len(self)))
+        """Fit every fold with early stopping, unless the search has done so already."""
+        key = _key(params, max_rounds, patience)
+        fits = self._whole.get(key) or self.fit(params, max_rounds, patience, range(len(self)))
         out_of_fold = np.empty(len(self._labels))
         for each in fits:
             out_of_fold[each.held] = each.predicted
@@ -129,24 +178,49 @@ class Folds:
     def _binned(self, bins: int) -> list[_Part]:
         """Bin each fold once; anew only for another number of bins, where that is searched."""
         if bins != self._bins:
-            self._parts = [self._part(held, bins) for held in self._held]
+            with self._pool() as pool:
+                self._parts = list(pool.map(lambda held: self._part(held, bins), self._held))
             self._bins = bins
         return self._parts
 
-    def _part(self, held: NDArray[np.bool_], bins: int) -> _Part:
-        train = xgb.QuantileDMatrix(
-            self._matrix[~held], self._labels[~held], max_bin=bins, **described(self._features)
+    def _pool(self) -> ThreadPoolExecutor:
+        """Return threads that work side by side, as many as the threads of one leave cores for.
+
+        Where it is not told, as in binning, XGBoost wakes a thread for each core, which takes
+        longer than the work. It is told here, as that ends with the thread: the main thread would
+        hold every later fit to it.
+        """
+        return ThreadPoolExecutor(
+            max(1, threads() // self._threads),
+            initializer=lambda: xgb.set_config(nthread=self._threads),
         )
-        valid = table(self._matrix[held], self._features, self._labels[held], self._positive_weight)
+
+    def _part(self, held: NDArray[np.bool_], bins: int) -> _Part:
+        inputs, weight = self._features, self._positive_weight
+        train = binned(self._matrix[~held], inputs, self._labels[~held], bins)
+        if self._compact:
+            valid = binned(
+                self._matrix[held], inputs, self._labels[held], bins, train, self._positive_weight
+            )
+        else:
+            valid = table(self._matrix[held], inputs, self._labels[held], weight)
         return _Part(held, train, valid)
 
 
-def _boosted(part: _Part, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldFit:
-    """Add trees until the validation loss has not improved for `patience` rounds."""
+def _key(params: Mapping[str, Any], max_rounds: int, patience: int) -> tuple[object, ...]:
+    return (*sorted(params.items()), max_rounds, patience)
+
+
+def _boosted(
+    part: _Part, params: Mapping[str, Any], max_rounds: int, patience: int, over: Event
+) -> FoldFit:
+    """Add trees until the validation loss has not improved for `patience` rounds, or it is over."""
     booster = xgb.Booster(params, [part.train, part.valid])
     lowest, best, every = float("inf"), 1, min(CHECKED, patience)
     for rounds in range(1, max_rounds + 1):
         booster.update(part.train, rounds - 1)
+        if over.is_set():
+            break
         if rounds % every and rounds < max_rounds:
             continue
         loss = float(booster.eval(part.valid).rpartition(":")[2])

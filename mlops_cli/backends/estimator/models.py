@@ -29,6 +29,10 @@ MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.parquet"
 HOLDOUT_FILE = "holdout.parquet"
 CELLS = (4_000_000, 40_000_000)
+AT_ONCE = 100_000
+"""Rows that are predicted at a time: XGBoost's form of them is twice as large as the matrix."""
+BINS = 256
+"""XGBoost's own default of max_bin."""
 
 
 def table(
@@ -41,10 +45,33 @@ def table(
 
     `positive_weight` is what a row with label 1 weighs in a loss measured on the table.
     """
-    weights = None
-    if labels is not None and positive_weight != 1:
-        weights = np.where(labels == 1, positive_weight, 1.0)
+    weights = _weights(labels, positive_weight)
     return xgb.DMatrix(matrix, labels, weight=weights, **described(features))
+
+
+def binned(
+    matrix: Matrix,
+    features: Mapping[str, FeatureConfig],
+    labels: Vector,
+    bins: int,
+    like: xgb.QuantileDMatrix | None = None,
+    positive_weight: float = 1.0,
+) -> xgb.QuantileDMatrix:
+    """Return XGBoost's form of an encoded matrix as bins: an eighth of the memory of `table`.
+
+    Trees grown on it are the same. Predictions are, too, where it has the bins of the trees: those
+    of the matrix that it is made `like`.
+    """
+    weights = _weights(labels, positive_weight)
+    return xgb.QuantileDMatrix(
+        matrix, labels, weight=weights, ref=like, max_bin=bins, **described(features)
+    )
+
+
+def _weights(labels: Vector | None, positive_weight: float) -> Vector | None:
+    if labels is None or positive_weight == 1:
+        return None
+    return np.where(labels == 1, positive_weight, 1.0)
 
 
 def described(features: Mapping[str, FeatureConfig]) -> dict[str, Any]:
@@ -79,9 +106,8 @@ def fit(
 ) -> xgb.Booster:
     """Fit the final model, on threads by the size of the table: the same bytes on any machine."""
     with accepted():
-        booster = xgb.train(
-            {**params, "nthread": threads_of(matrix)}, table(matrix, features, labels), rounds
-        )
+        rows = binned(matrix, features, labels, int(params.get("max_bin", BINS)))
+        booster = xgb.train({**params, "nthread": threads_of(matrix)}, rows, rounds)
     if "device" in params:
         booster.set_param({"device": "cpu"})  # where it will predict, here as in service
     return booster
@@ -140,7 +166,11 @@ class StoredModel:
 
 def predict(booster: xgb.Booster, matrix: Matrix, features: Mapping[str, FeatureConfig]) -> Vector:
     """Return the booster's predictions for an encoded matrix, shape (rows,)."""
-    return np.asarray(booster.predict(table(matrix, features)), dtype=np.float64)
+    parts = [
+        booster.predict(table(matrix[start : start + AT_ONCE], features))
+        for start in range(0, len(matrix), AT_ONCE)
+    ]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def seal(folder: Path, contract: Contract) -> dict[str, str]:

@@ -31,11 +31,20 @@ def objective(model: ModelConfig) -> dict[str, str]:
     }
 
 
+SMALL = 20_000
+"""Rows below which 128 bins find the same models as XGBoost's 256, in two thirds of the time.
+
+Over 15 random trials each, the AUC differs by -0.0005 on Cleveland, 0.0004 on Pima, 0.0003 on 4,000
+rows and 0.0000 on 12,000, all within noise; 64 bins lose 0.0009 on 12,000.
+"""
+
+
 def settings(model: ModelConfig, labels: Vector) -> dict[str, Any]:
     """Return all that XGBoost is told and that is not searched, for these training labels."""
     place, _ = device(model)
     return {
         **objective(model),
+        **({"max_bin": 128} if len(labels) < SMALL else {}),
         **boosting.monotone(model.inputs),
         **boosting.class_weight(model.class_weight, labels),
         **({} if place == "cpu" else {"device": place}),

@@ -5,6 +5,7 @@ from mlops_cli.backends.files.batches import BrokenLine, batches
 from mlops_cli.backends.files.formats import FORMATS, is_file_source, is_table_folder
 from mlops_cli.backends.files.parts import Parts, rewriting
 from mlops_cli.backends.files.reading import digests, read_source, read_table
+from mlops_cli.backends.files.sizes import row_count
 from mlops_cli.backends.files.stored_windows import check_windows, stored_windows
 from mlops_cli.backends.files.writing import check_format, write_table, written
 
@@ -23,6 +24,7 @@ __all__ = [
     "read_table",
     "replacing",
     "rewriting",
+    "row_count",
     "stored_windows",
     "sync",
     "write_table",

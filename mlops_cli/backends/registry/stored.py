@@ -1,10 +1,11 @@
 """The files of models: written in MLflow's layout, and fetched once."""
 
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote, urlsplit
 
 import mlflow
@@ -14,6 +15,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
+from mlflow.utils import environment
 
 from mlops_cli.backends.registry.connection import UNKNOWN, reaching
 from mlops_cli.config import Config
@@ -40,13 +42,25 @@ def write_model(
         inputs=Schema([ColSpec("double", name, required=False) for name in features]),
         outputs=Schema([ColSpec("float")]),
     )
-    mlflow.xgboost.save_model(
-        booster,
-        str(folder),
-        signature=signature,
-        pip_requirements=[*pins],
-        input_example=None if example is None else pd.DataFrame([example], columns=[*features]),
-    )
+    with _pins_unchecked():
+        mlflow.xgboost.save_model(
+            booster,
+            str(folder),
+            signature=signature,
+            pip_requirements=[*pins],
+            input_example=None if example is None else pd.DataFrame([example], columns=[*features]),
+        )
+
+
+@contextmanager
+def _pins_unchecked() -> Iterator[None]:
+    """Keep MLflow from looking through every installed package: our pins are what is installed."""
+    check = "warn_dependency_requirement_mismatches"
+    if not hasattr(environment, check):
+        yield
+        return
+    with patch.object(environment, check, lambda _: None):
+        yield
 
 
 def fetch(config: Config, source: str) -> Path:

@@ -152,6 +152,8 @@ class TrainResult:
     calibration: CalibrationChoice | None
     """None for a regression, as the operating point."""
     operating_point: OperatingPoint | None
+    memory_mib: int | None
+    """What the training was said to take beforehand; None where a table does not tell its rows."""
     evals: int
     seconds: float
     unsent: Unsent | None = None

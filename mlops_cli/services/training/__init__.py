@@ -1,7 +1,8 @@
 """Training: a model from labels and features, the same model once more, and runs sent later."""
 
+from mlops_cli.backends.estimator import share_cores
 from mlops_cli.services.training.reproduction import reproduce
 from mlops_cli.services.training.runs import train
 from mlops_cli.services.training.syncing import sync
 
-__all__ = ["reproduce", "sync", "train"]
+__all__ = ["reproduce", "share_cores", "sync", "train"]

@@ -90,11 +90,14 @@ def build(config: Config, name: str) -> TrainingSet:
     frame = typed(known.frame, model.features, "the feature store")
     gaps = refused(frame, model.features)
     whole = _whole(len(frame), gaps, source)
-    labels, stored, frame = labels[whole], known.frame[whole], frame[whole]
+    coverage, stored = known.coverage, known.frame
+    del known
+    labels, stored, frame = _rows(whole, labels, stored, frame)
     groups = _sites(model, model.holdout.groups, labels, frame)
     held, used, crossing = _sides(model, labels, groups, source)
     rule = split.rule(model.holdout, groups[held])
-    labels, stored, frame, held = labels[used], stored[used], frame[used], held[used]
+    labels, stored, frame = _rows(used, labels, stored, frame)
+    held = held[used]
     keys = {*model.keys, model.labels.timestamp}
     return TrainingSet(
         features=with_fills(model.features, frame[~held]),
@@ -103,7 +106,7 @@ def build(config: Config, name: str) -> TrainingSet:
         labels=labels[model.labels.column].to_numpy(dtype=np.float64),
         held=held,
         digests=table_digests(pd.concat([labels, stored], axis=1), keys),
-        views=known.coverage,
+        views=coverage,
         left_out={name: int(gap.sum()) for name, gap in gaps.items()},
         files=hashes,
         sites=_sites(model, model.site, labels, frame) if model.site else None,
@@ -111,6 +114,14 @@ def build(config: Config, name: str) -> TrainingSet:
         rule=rule,
         set_aside=int((~used).sum()),
     )
+
+
+def _rows(
+    some: NDArray[np.bool_], *tables: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return some rows of each of three tables; where that is all, without a second copy."""
+    first, second, third = tables if some.all() else (table[some] for table in tables)
+    return first, second, third
 
 
 def source_files(model: ModelConfig) -> dict[str, dict[str, str]]:

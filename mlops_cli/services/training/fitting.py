@@ -100,7 +100,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
     scores[~data.held] = unseen[0]
     return Fitted(
         booster=booster,
-        params={**best, "rounds": rounds, **_found(model, fixed), **decided.params},
+        params={**_found(model, fixed), **best, "rounds": rounds, **decided.params},
         told={**fixed, **best},
         rounds=rounds,
         search=found,
@@ -112,7 +112,8 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
 
 def _found(model: ModelConfig, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was not searched and yet comes from the data."""
-    return {} if model.class_weight == "none" else {"scale_pos_weight": fixed["scale_pos_weight"]}
+    weight = () if model.class_weight == "none" else ("scale_pos_weight",)
+    return {key: fixed[key] for key in (*weight, "max_bin") if key in fixed}
 
 
 def _repeats(model: ModelConfig, data: TrainingSet) -> int:

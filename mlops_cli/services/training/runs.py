@@ -11,6 +11,7 @@ from mlops_cli.services.training import outbox, resuming
 from mlops_cli.services.training.dataset import build
 from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import fit, measure
+from mlops_cli.services.training.memory import foreseen
 from mlops_cli.services.training.outbox import Register
 from mlops_cli.services.training.page import Trained
 from mlops_cli.services.training.searching import Say
@@ -33,10 +34,11 @@ def train(
 
     Raises:
         NotFoundError: The labels or a feature source do not exist.
-        InputError: The labels cannot be learnt from.
+        InputError: The labels cannot be learnt from, or the memory is too small for them.
     """
     started, start = time.monotonic(), round(1000 * time.time())
-    model, key = config.models[name], outbox.new_key(name)
+    model, key, earlier = config.models[name], outbox.new_key(name), outbox.waiting(config)
+    memory = foreseen(config, name, say)
     say(f"{name}: joining features to labels")
     data = build(config, name)
     tags = lineage(config, name, data)
@@ -64,7 +66,7 @@ def train(
         views=data.views,
         left_out=data.left_out,
         set_aside=data.set_aside,
-        warnings=(*trained.warnings, *_left_behind(config, sent)),
+        warnings=(*trained.warnings, *_left_behind(config, earlier, sent)),
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
         fairness=measured.fairness,
@@ -77,6 +79,7 @@ def train(
         optimism=fitted.search.summary.optimism,
         calibration=fitted.decided.choice,
         operating_point=fitted.decided.operating_point,
+        memory_mib=None if memory is None else round(memory / 2**20),
         evals=fitted.search.summary.trials,
         seconds=round(time.monotonic() - started, 1),
         unsent=sent if isinstance(sent, Unsent) else None,
@@ -91,9 +94,12 @@ def _send(config: Config, key: str, register: Register | None) -> Delivered | Un
         return outbox.keep(config, key, error)
 
 
-def _left_behind(config: Config, sent: Delivered | Unsent) -> list[str]:
-    """Say how many earlier runs still wait, where MLflow could take them now."""
-    count = len(outbox.waiting(config))
+def _left_behind(config: Config, earlier: list[str], sent: Delivered | Unsent) -> list[str]:
+    """Say how many runs that waited when this one began still do, where MLflow takes runs now.
+
+    Others may be on their way: those of models that are trained beside this one.
+    """
+    count = len({*earlier} & {*outbox.waiting(config)})
     if not count or isinstance(sent, Unsent):
         return []
     what = "1 finished run waits" if count == 1 else f"{count} finished runs wait"

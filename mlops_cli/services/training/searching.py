@@ -22,8 +22,6 @@ from mlops_cli.domain.search.trials import Trial, TrialDone
 from mlops_cli.services.training import resuming
 
 Say = Callable[[object], None]
-STEP = 2
-"""Folds that are fitted before a trial is compared with the best."""
 
 
 @dataclass(frozen=True)
@@ -136,26 +134,26 @@ def _tried(
     budget: SearchConfig,
     earlier: list[Trial],
 ) -> Trial:
-    """Fit fold after fold, two at a time, for as long as the trial can still win."""
-    started, folds = time.monotonic(), len(problem.parts)
+    """Fit fold after fold, for as long as the trial can still win."""
+    started = time.monotonic()
     best = lowest(earlier) if earlier and budget.racing else None
-    sums, fits, out = np.empty(0), list[estimator.FoldFit](), False
-    while len(fits) < folds and not out:
-        which = range(len(fits), min(len(fits) + STEP, folds) if best else folds)
-        more = problem.parts.fit(
-            {**problem.fixed, **params}, budget.max_rounds, budget.patience, which
-        )
-        sums = np.concatenate([sums, _sums(problem, blocks, more, which)])
-        fits += more
-        out = best is not None and len(fits) < folds and behind(sums, best.sums, blocks)
+
+    fits = problem.parts.fit(
+        {**problem.fixed, **params},
+        budget.max_rounds,
+        budget.patience,
+        range(len(problem.parts)),
+        lambda fits: best is not None and behind(_sums(problem, blocks, fits), best.sums, blocks),
+    )
+    sums, stopped = _sums(problem, blocks, fits), len(fits) < len(problem.parts)
     return Trial(
         number=len(earlier) + 1,
         params=params,
-        loss=expected(sums, best.sums, blocks) if best and out else _mean(sums, blocks),
+        loss=expected(sums, best.sums, blocks) if best and stopped else _mean(sums, blocks),
         sums=sums,
         rounds=int(np.median([each.rounds for each in fits])),
         fits=len(fits),
-        stopped=out,
+        stopped=stopped,
         seconds=time.monotonic() - started,
     )
 
@@ -164,9 +162,8 @@ def _mean(sums: NDArray[np.float64], blocks: Blocks) -> float:
     return float(sums.sum() / blocks.counts.sum())
 
 
-def _sums(
-    problem: Problem, blocks: Blocks, fits: list[estimator.FoldFit], which: range
-) -> NDArray[np.float64]:
+def _sums(problem: Problem, blocks: Blocks, fits: list[estimator.FoldFit]) -> NDArray[np.float64]:
+    """Return the losses of the first folds, summed by block."""
     weights = boosting.row_weights(problem.labels, problem.positive_weight)
     parts = [
         blocks.sums(
@@ -176,7 +173,7 @@ def _sums(
             fold,
             fold + 1,
         )
-        for fold, each in zip(which, fits, strict=True)
+        for fold, each in enumerate(fits)
     ]
     return np.concatenate(parts)
 

@@ -51,7 +51,7 @@ def surroundings(config: Config, name: str) -> dict[str, str]:
     """Return as tags of a run what it is made with: commit, packages, threads and device."""
     made = environment.commit(config.root) | environment.packages()
     device, _ = estimator.device(config.models[name])
-    return {**made, _THREADS: str(estimator.threads()), _DEVICE: device}
+    return {**made, _THREADS: str(estimator.cores()), _DEVICE: device}
 
 
 def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,19 @@
+"""Work for processes: a module of its own, as they have to import it."""
+
+import os
+import signal
+from collections.abc import Callable
+
+from mlops_cli.errors import InputError
+
+
+def work(name: str, say: Callable[[object], None], count: int = 3) -> str:
+    for number in range(count):
+        say(f"{name} {number}")
+    if name == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name == "wrong":
+        raise InputError("it is wrong", "put it right")
+    if name == "bug":
+        raise ZeroDivisionError("by zero")
+    return name.upper()
