@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlops_cli.backends import estimator, files, registry, tables
+from mlops_cli.backends import estimator, files, own_metrics, registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION, Version
 from mlops_cli.config import Config
 from mlops_cli.domain import comparison, gates
@@ -100,6 +100,7 @@ def _judge(
         protected_groups(model, rows),
         config.seed,
         thresholds=thresholds,
+        metrics=own_metrics.metrics_of(config, name),
     )
     return (*judged, *comparison.unmeasured(model, rows.columns))
 

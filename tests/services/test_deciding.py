@@ -165,7 +165,7 @@ def test_the_figures_of_the_holdout_are_those_of_the_versions_threshold(
 ) -> None:
     rows, limit = stored.rows(estimator.HOLDOUT_FILE), stored.contract.threshold
     expected = metrics.evaluate(
-        "classification",
+        metrics.METRICS["classification"].values(),
         rows["mlops_label"].to_numpy(),
         rows["mlops_prediction"].to_numpy(),
         limit,

@@ -37,7 +37,7 @@ class FoldFit:
     rounds: int
     """Number of trees with the lowest loss."""
     predicted: Vector
-    """Predictions for these rows."""
+    """Predictions for these rows, of each class if there are several."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Folds:
     def score(self, params: Mapping[str, Any], max_rounds: int, patience: int) -> FoldScores:
         """Fit every fold with early stopping."""
         fits = self.fit(params, max_rounds, patience, range(len(self)))
-        out_of_fold = np.empty(len(self._labels))
+        out_of_fold = np.empty((len(self._labels), *fits[0].predicted.shape[1:]))
         for each in fits:
             out_of_fold[each.held] = each.predicted
         return FoldScores(

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlops_cli.backends import estimator, linear
+from mlops_cli.backends import estimator, linear, own_metrics
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import curves, resampling, slices
 from mlops_cli.domain.conditions import Condition, conditions
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
+from mlops_cli.domain.labels import said
+from mlops_cli.domain.metrics import MetricDefinition, multiclass
 from mlops_cli.domain.results.evaluation import Baseline, CurvePoint, LearningCurve, Slice
 from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.services.training.dataset import TrainingSet
@@ -21,7 +23,11 @@ from mlops_cli.services.training.searching import Say
 
 Vector = NDArray[np.float64]
 
-BASELINES = {"classification": ("majority", "logistic"), "regression": ("mean", "linear")}
+BASELINES = {
+    "classification": ("majority", "logistic"),
+    "multiclass": ("majority", "logistic"),
+    "regression": ("mean", "linear"),
+}
 #: For what is shown beside; what decides has 1,000.
 _RESAMPLES = 200
 _FEWEST_ROWS = 10
@@ -47,11 +53,13 @@ class Held:
     """The held out rows and what the model says of them."""
 
     model: ModelConfig
+    metrics: dict[str, MetricDefinition]
     threshold: float
     """As configured, or as a rule has found it."""
     seed: int
     truth: Vector
     scores: Vector
+    """Of several classes `(n, classes)`."""
     entities: NDArray[np.object_]
     frame: pd.DataFrame
 
@@ -61,6 +69,7 @@ class Held:
         held = data.held
         return cls(
             model=config.models[name],
+            metrics=own_metrics.metrics_of(config, name),
             threshold=fitted.decided.threshold,
             seed=config.seed,
             truth=data.labels[held],
@@ -74,8 +83,9 @@ class Held:
     ) -> Interval:
         """Return the metric that decides, of these predictions and on these rows."""
         some = np.ones(len(scores), dtype=bool) if rows is None else rows
-        return resampling.metric_interval(
-            self.model.metric,
+        wanted = self.model.metric
+        found = resampling.intervals(
+            {wanted: self.metrics[wanted]},
             self.truth[some],
             scores[some],
             self.entities[some],
@@ -83,11 +93,12 @@ class Held:
             self.seed,
             count,
         )
+        return found[wanted]
 
     def better(self, first: Vector, second: Vector) -> Interval:
         """Return how much better the first predictions are in the metric that decides."""
         return resampling.paired_difference(
-            self.model.metric,
+            self.metrics[self.model.metric],
             self.truth,
             first,
             second,
@@ -96,6 +107,16 @@ class Held:
             self.seed,
             count=1000,
         )
+
+    @property
+    def told(self) -> tuple[Vector, Vector]:
+        """What is observed and what was predicted, a number a row.
+
+        Of several classes: whether the likeliest was right, and the probability it was given.
+        """
+        if self.model.task != "multiclass":
+            return self.truth, self.scores
+        return (multiclass.named(self.scores) == self.truth).astype(float), self.scores.max(axis=1)
 
 
 def evaluate(
@@ -120,8 +141,10 @@ def evaluate(
 def _baselines(held: Held, data: TrainingSet) -> tuple[Baseline, ...]:
     """Fit what is simpler on the same rows: no features at all, and a linear model."""
     matrix, labels = encode(data.frame, data.inputs), data.labels[~data.held]
+    classes = len(held.model.labels.classes)
+    shares = multiclass.one_hot(labels, classes) if classes else labels
     predictions = (
-        np.full(len(held.truth), labels.mean()),
+        np.repeat(shares.mean(axis=0)[np.newaxis], len(held.truth), axis=0),
         linear.fitted_scores(
             held.model, data.inputs, matrix[~data.held], labels, matrix[data.held]
         ),
@@ -135,7 +158,7 @@ def _baselines(held: Held, data: TrainingSet) -> tuple[Baseline, ...]:
 def _baseline(held: Held, name: str, scores: Vector) -> Baseline:
     model, difference = held.model, held.better(held.scores, scores)
     metrics = resampling.intervals(
-        model.task, held.truth, scores, held.entities, held.threshold, held.seed, _RESAMPLES
+        held.metrics, held.truth, scores, held.entities, held.threshold, held.seed, _RESAMPLES
     )
     return Baseline(name, metrics, model.metric, difference, beaten=difference.low > 0)
 
@@ -147,7 +170,7 @@ def _weak_spots(held: Held, data: TrainingSet, fitted: Fitted) -> tuple[tuple[Sl
     features = {name: data.features[name] for name in order}
     known = conditions(held.frame, features)
     loss = slices.losses(held.model.task, held.truth, held.scores)
-    found, total = slices.worst(known, loss, held.truth, held.scores, held.entities)
+    found, total = slices.worst(known, loss, *held.told, held.entities)
     return _with_metric(held, known, found), total
 
 
@@ -165,7 +188,7 @@ def _groups(held: Held, data: TrainingSet) -> tuple[Slice, ...]:
     groups = [each for each in groups if each.rows.sum() >= fewest]
     groups += conditions(held.frame, named, fewest)
     loss = slices.losses(held.model.task, held.truth, held.scores)
-    found = slices.measured(groups, loss, held.truth, held.scores, held.entities)
+    found = slices.measured(groups, loss, *held.told, held.entities)
     return _with_metric(held, groups, found)
 
 
@@ -210,8 +233,8 @@ def _learning_curve(
 def _too_few(model: ModelConfig, labels: Vector) -> str:
     if len(labels) < _FEWEST_ROWS:
         return f"{len(labels)} rows"
-    one = model.task == "classification" and len(np.unique(labels)) < 2
-    return f"every label is {labels[0]:g}" if one else ""
+    one = model.task != "regression" and len(np.unique(labels)) < 2
+    return f"every label is {said(model, labels[0])}" if one else ""
 
 
 def _refitted(held: Held, data: TrainingSet, fitted: Fitted, part: NDArray[np.bool_]) -> Vector:

@@ -9,9 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlops_cli.backends import estimator, files, plots, report_page
-from mlops_cli.config import Config, recorded
+from mlops_cli.config import Config, ModelConfig, recorded
 from mlops_cli.domain import curves
+from mlops_cli.domain.metrics import binary, multiclass
 from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.domain.slices import MIN_ENTITIES
 from mlops_cli.errors import first_line
@@ -76,7 +80,7 @@ def _pictures(trained: Trained) -> tuple[dict[str, str], dict[str, str]]:
 def _drawings(trained: Trained) -> dict[str, Callable[[], str]]:
     data, curve = trained.data, trained.evaluated.curve
     held = Held.of(trained.config, trained.name, data, trained.fitted)
-    own = _of_classes(held) if held.model.task == "classification" else _of_values(held)
+    own = _OF_TASK[held.model.task](held)
     search = trained.fitted.search
     gains = estimator.importance(trained.fitted.booster, list(data.inputs))
     own |= {
@@ -104,11 +108,44 @@ def _of_classes(held: Held) -> dict[str, Callable[[], str]]:
     }
 
 
+def _of_several(held: Held) -> dict[str, Callable[[], str]]:
+    words, right, chance = held.model.labels.classes, *held.told
+    each = {word: (held.truth == place).astype(float) for place, word in enumerate(words)}
+
+    def found(figure: Callable[[str], float]) -> dict[str, tuple[curves.Outcomes, float]]:
+        """Of the classes that occur; there is no curve of one that does not."""
+        return {
+            word: (curves.outcomes(one, held.scores[:, words.index(word)]), figure(word))
+            for word, one in each.items()
+            if one.any()
+        }
+
+    def auc(word: str) -> float:
+        weights = np.ones((1, len(right)))
+        return float(binary.roc_auc(each[word], held.scores[:, words.index(word)], weights, 0.5)[0])
+
+    named = multiclass.one_hot(multiclass.named(held.scores), len(words))
+    counts = np.stack(list(each.values())) @ named
+    return {
+        "confusion": lambda: plots.confusion(counts, words),
+        "roc": lambda: plots.roc_of_each(found(auc)),
+        "precision_recall": lambda: plots.precision_recall_of_each(
+            found(lambda word: float(each[word].mean()))
+        ),
+        "calibration": lambda: plots.calibration(
+            curves.calibration(right, chance, held.entities), chance, "predicted class is right"
+        ),
+    }
+
+
 def _of_values(held: Held) -> dict[str, Callable[[], str]]:
     return {
         "predicted_actual": lambda: plots.predicted_actual(held.truth, held.scores),
         "residuals": lambda: plots.residuals(held.truth, held.scores),
     }
+
+
+_OF_TASK = {"classification": _of_classes, "multiclass": _of_several, "regression": _of_values}
 
 
 def _facts(
@@ -124,7 +161,7 @@ def _facts(
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "run_id": trained.run_id,
         "said": sentences(trained),
-        "split": _split(trained.data),
+        "split": _split(trained.data, model),
         "metrics": trained.measured.metrics,
         "cross_validation": trained.fitted.cross_validation,
         "baselines": result.baselines,
@@ -176,7 +213,8 @@ def _with_interval(each: Interval, sign: str) -> str:
     return f"{value:{sign}.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _split(data: TrainingSet) -> dict[str, Any]:
+def _split(data: TrainingSet, model: ModelConfig) -> dict[str, Any]:
+    """Return the sizes of the parts, and their mean label or of several classes their shares."""
     parts = {"train": ~data.held, "test": data.held}
     return {
         f"{part}_{key}": value
@@ -185,8 +223,15 @@ def _split(data: TrainingSet) -> dict[str, Any]:
             ("rows", int(rows.sum())),
             ("entities", len(set(data.entities[rows]))),
             ("mean", float(data.labels[rows].mean())),
+            ("classes", _shares(data.labels[rows], model)),
         )
     }
+
+
+def _shares(labels: NDArray[np.float64], model: ModelConfig) -> str:
+    return ", ".join(
+        f"{word} {(labels == place).mean():.1%}" for place, word in enumerate(model.labels.classes)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from mlops_cli.backends import registry
 from mlops_cli.config import Config
 from mlops_cli.domain import leaks
 from mlops_cli.domain.contract import policy_digest
+from mlops_cli.domain.labels import absent
 from mlops_cli.domain.results.training import Rows, TrainResult
 from mlops_cli.services.training import resuming
 from mlops_cli.services.training.dataset import build
@@ -74,6 +75,8 @@ def train(
             *leaks.warnings(
                 data.frame[~data.held], data.labels[~data.held], data.inputs, model.task
             ),
+            *absent(model, data.labels[~data.held], "training"),
+            *absent(model, data.labels[data.held], "held out"),
             *doubts(model, fitted.decided),
         ),
         dataset_digest=data.digests.whole,
