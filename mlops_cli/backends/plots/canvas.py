@@ -30,6 +30,7 @@ STYLE = """
 .plot .third { stroke: var(--third); stroke-width: 2; fill: none; stroke-linejoin: round }
 .plot .fourth { stroke: var(--fourth); stroke-width: 2; fill: none; stroke-linejoin: round }
 .plot .fifth { stroke: var(--fifth); stroke-width: 2; fill: none; stroke-linejoin: round }
+.plot .paper { fill: var(--paper) }
 .plot .ground { fill: var(--paper); opacity: .85 }
 .plot .inside { fill: var(--ink) }
 .plot .guide { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 3; fill: none }
@@ -168,10 +169,13 @@ def cell(sheet: Sheet, x: float, y: float, shade: float, words: Sequence[str]) -
         _text(middle, first + 14 * n, word, "middle", ' class="inside"')
         for n, word in enumerate(words)
     )
+    place = (
+        f'x="{left + 1:.1f}" y="{top + 1:.1f}" width="{right - left - 2:.1f}" '
+        f'height="{bottom - top - 2:.1f}"'
+    )
     return (
-        f'<rect class="bars" style="opacity:{0.06 + 0.6 * shade:.2f}" x="{left + 1:.1f}" '
-        f'y="{top + 1:.1f}" width="{right - left - 2:.1f}" height="{bottom - top - 2:.1f}"/>'
-        f"{''.join(lines)}"
+        f'<rect class="paper" {place}/>'
+        f'<rect class="bars" style="opacity:{0.06 + 0.6 * shade:.2f}" {place}/>{"".join(lines)}'
     )
 
 
