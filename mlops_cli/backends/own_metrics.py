@@ -82,7 +82,7 @@ def _function(config: Config, metric: str, function: str) -> Function:
     module.__file__ = str(path)
     try:
         exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 - the project's
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise ConfigError(f"{where}, but {path.name} cannot be run: {reason}") from error
     found = getattr(module, wanted, None)

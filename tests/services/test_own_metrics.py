@@ -193,6 +193,7 @@ def test_a_function_that_fails_is_told_before_the_search(
         ("clinic:net_benefits", CLINIC, ("clinic.py has no function net_benefits", "net_benefit'")),
         ("clinic:net_benefit", "import wards_of_ours\n", ("cannot be run: ModuleNotFoundError",)),
         ("clinic:net_benefit", "def net_benefit(:\n", ("cannot be run: SyntaxError",)),
+        ("clinic:net_benefit", "raise SystemExit(0)\n", ("cannot be run: SystemExit",)),
         ("clinic:net_benefit", "net_benefit = 3\n", ("has no function net_benefit",)),
     ],
 )
