@@ -116,7 +116,7 @@ def _shortage(config: ModelConfig, truth: Array, entities: Array) -> str | None:
     if config.task != "regression" and len(set(truth.tolist())) < 2:
         return (
             f"all {len(truth):,} labels of the holdout are {said(config, truth[0])}: "
-            "both classes are needed"
+            f"{'two' if config.labels.classes else 'both'} classes are needed"
         )
     return None
 

@@ -85,3 +85,11 @@ def test_only_the_given_features_are_looked_at():
     frame = pd.DataFrame({"a": CLASSES, "b": CLASSES})
     (line,) = warnings(frame, CLASSES, {"b": NUMBER}, "classification")
     assert line.startswith("b: leak?")
+
+
+def test_of_several_classes_a_copy_of_one_is_seen():
+    codes = GENERATOR.integers(0, 3, ROWS).astype(float)
+    assert telling(pd.Series(codes), codes, "multiclass") == 1.0
+    assert telling(pd.Series((codes == 1).astype(float)), codes, "multiclass") == 1.0
+    noisy = pd.Series(codes + GENERATOR.normal(size=ROWS))
+    assert telling(noisy, codes, "multiclass") < 0.95

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn import metrics as sk
 
+from mlops_cli.config import ModelConfig
 from mlops_cli.domain import calibrating
 from mlops_cli.domain.calibration import Temperature, fit_temperature
 from mlops_cli.domain.fairness import assess
+from mlops_cli.domain.gates import judge
 from mlops_cli.domain.metrics import METRICS, checked, evaluate, multiclass
 from mlops_cli.domain.resampling import cluster_weights, intervals, paired_difference
 from mlops_cli.domain.results.judging import Verdict
@@ -185,3 +187,42 @@ def test_a_gap_is_that_of_the_shares_in_the_groups(metric, positive):
     assert gap.value == pytest.approx(expected)
     assert gap.low < gap.value < gap.high
     assert gap.verdict is Verdict.FAIL
+
+
+# Promotion
+
+
+def judged(challenger, champion, truth):
+    config = ModelConfig.model_validate(
+        {
+            "task": "multiclass",
+            "entity": "patient",
+            "feature_views": {"v": {"source": "v.parquet", "features": {"age": {"type": "int"}}}},
+            "labels": {"source": "l.parquet", "column": "y", "classes": ["a", "b", "c"]},
+            "primary_metric": "log_loss",
+            "gates": {"floor": {"accuracy": 0.3}, "not_worse": {"f1_macro": 0.02}},
+        }
+    )
+    ids = np.arange(len(truth)).astype(str)
+    gates = judge(
+        config, truth, challenger, champion, ids, {}, 0, thresholds=(0.5, 0.5), metrics=OURS
+    )
+    return {gate.name: gate for gate in gates}
+
+
+def test_a_challenger_that_knows_more_is_promoted_and_the_other_way_round_refused():
+    truth, worse = drawn(800, strength=1)
+    hint = multiclass.one_hot(truth, 3) * 2 + np.random.default_rng(1).normal(0, 1, (800, 3))
+    better = softmax(np.log(worse) + hint, axis=1)
+    gates = judged(better, worse, truth)
+    assert {gate.verdict for gate in gates.values()} == {Verdict.PASS}
+    losses = [sk.log_loss(truth, each) for each in (worse, better)]
+    assert gates["improvement:log_loss"].value == pytest.approx(losses[0] - losses[1])
+    assert judged(worse, better, truth)["improvement:log_loss"].verdict is Verdict.FAIL
+
+
+def test_a_holdout_of_one_class_decides_nothing():
+    truth, prediction = np.full(50, 2.0), np.full((50, 3), 1 / 3)
+    (gate,) = judged(prediction, None, truth).values()
+    assert gate.verdict is Verdict.INCONCLUSIVE
+    assert "all 50 labels of the holdout are c: two classes" in gate.message

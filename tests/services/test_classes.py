@@ -30,10 +30,12 @@ models:
           age: {type: int}
           pain: {type: float}
           sex: {type: category, categories: [f, m]}
+          site: {type: category, categories: [a, b], input: false}
     labels: {source: data/labels.parquet, column: grade, classes: [none, mild, severe]}
     search: {trials: 2, folds: 3, repeats: 2, max_rounds: 80}
     protected: {sex: {}}
     slices: [sex]
+    sites: site
     fairness: {limit: 0.5}
     gates: {floor: {roc_auc: 0.6, f1_macro: 0.3}, not_worse: {log_loss: 0.05}}
     drift: {min_rows: 50}
@@ -48,6 +50,7 @@ def people(size: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
     frame["age"] = rng.integers(30, 90, size)
     frame["pain"] = np.where(rng.random(size) < 0.1, np.nan, rng.normal(3, 1.5, size))
     frame["sex"] = rng.choice(["f", "m"], size)
+    frame["site"] = rng.choice(["a", "b"], size)
     level = 0.06 * (frame["age"] - 62) + 0.8 * (frame["pain"].fillna(3) - 3) + shift
     margins = np.stack([-level, np.zeros(size), 1.2 * level - 1], axis=1)
     draws = rng.gumbel(0, 0.5, (size, 3)) + margins
@@ -111,6 +114,11 @@ def test_a_training_tells_what_it_is_worth(ward: Path, mlops: Mlops) -> None:
     assert found["fairness"][0]["metric"] == "accuracy"
     assert len(found["learning_curve"]["points"]) >= 3
     assert found["search"]["loss_name"] == "log loss"
+    assert {(each["site"], each["positives"]) for each in found["sites"]} == {
+        ("a", None),
+        ("b", None),
+    }
+    assert all(each["low"] < each["value"] < each["high"] for each in found["sites"])
     evidence = Path(found["report"]).parent
     pictures = {path.stem for path in evidence.glob("*.svg")}
     wanted = {"confusion", "roc", "precision_recall", "calibration", "importance", "search"}
