@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost as xgb
+from mlflow.models import Model
 from running import Mlops, quietly
 from scipy.special import softmax
 
@@ -127,6 +128,11 @@ def test_a_training_tells_what_it_is_worth(ward: Path, mlops: Mlops) -> None:
     assert "is not drawn" not in page
     assert "none " in page.partition("share of each class")[2]
     assert all(word in (evidence / "confusion.svg").read_text() for word in CLASSES)
+    counts = json.loads((evidence / "confusion.json").read_text(encoding="utf-8"))
+    assert list(counts) == CLASSES
+    assert sum(sum(row.values()) for row in counts.values()) == found["rows"]["test"]
+    right = sum(counts[word][word] for word in CLASSES) / found["rows"]["test"]
+    assert right == pytest.approx(found["metrics"]["accuracy"]["value"])
 
 
 def test_what_is_kept_with_the_model_is_what_it_answers(stored: estimator.StoredModel) -> None:
@@ -146,6 +152,8 @@ def test_what_is_kept_with_the_model_is_what_it_answers(stored: estimator.Stored
 def test_the_contract_holds_the_classes_in_their_order(stored: estimator.StoredModel) -> None:
     contract = json.loads((stored.folder / "contract.json").read_text(encoding="utf-8"))
     assert contract["classes"] == CLASSES
+    signature = Model.load(str(stored.folder)).signature
+    assert signature.outputs.input_names() == CLASSES
 
 
 def test_labels_as_positions_give_the_same_model_as_words(ward: Path, mlops: Mlops) -> None:

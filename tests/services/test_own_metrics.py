@@ -168,6 +168,11 @@ def refused(run: Run, *words: str) -> None:
     assert "trial 1" not in run.err
 
 
+def unread(run: Run) -> None:
+    """Check that not even the tables were read."""
+    assert "joining" not in run.err
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -206,7 +211,9 @@ def test_a_function_that_cannot_be_had_is_told(
 ) -> None:  # fmt: skip
     change(clinic, "clinic:net_benefit", function)
     Path("clinic.py").write_text(code, encoding="utf-8")
-    refused(mlops(*command), "metrics.benefit", *words)
+    run = mlops(*command)
+    refused(run, "metrics.benefit", *words)
+    unread(run)
 
 
 def test_a_configuration_is_checked_and_shown_without_running_any_code(

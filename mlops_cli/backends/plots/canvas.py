@@ -179,11 +179,13 @@ def cell(sheet: Sheet, x: float, y: float, shade: float, words: Sequence[str]) -
     )
 
 
-def legend(sheet: Sheet, entries: Sequence[tuple[str, str]], *, right: bool) -> str:
-    """Name the lines in a lower corner, on a ground of its own: the kind of each, and its words."""
+def legend(
+    sheet: Sheet, entries: Sequence[tuple[str, str]], *, right: bool, high: bool = False
+) -> str:
+    """Name the lines in a corner, on a ground of its own: the kind of each, and its words."""
     width = 26 + 6.2 * max(len(words) for _, words in entries)
     left = WIDTH - _RIGHT - width - 6 if right else sheet.left + 6
-    top = sheet.height - _BOTTOM - 6 - 15 * len(entries)
+    top = _TOP + 6 if high else sheet.height - _BOTTOM - 6 - 15 * len(entries)
     parts = [
         f'<rect class="ground" x="{left:.1f}" y="{top - 3:.1f}" width="{width:.1f}" '
         f'height="{15 * len(entries) + 3}"/>'

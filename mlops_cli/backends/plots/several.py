@@ -18,6 +18,7 @@ from mlops_cli.domain.curves import Outcomes
 
 _KINDS = ("main", "other", "third", "fourth", "fifth")
 _LONGEST = 14
+_FEW = 6
 
 Found = Mapping[str, tuple[Outcomes, float]]
 """What every threshold on the probability of a class finds, and a figure to say beside it."""
@@ -26,23 +27,32 @@ Found = Mapping[str, tuple[Outcomes, float]]
 def confusion(counts: NDArray[np.float64], classes: Sequence[str]) -> str:
     """Draw how many rows of each class (down) are predicted as each (across), with their share.
 
+    More than six classes are numbered across, and only their shares are written.
+
     Args:
         counts: rows, `(true, predicted)`.
         classes: their words.
     """
-    last, words = len(classes) - 1, [_short(word) for word in classes]
-    across = Axis("predicted", -0.5, last + 0.5, tuple((float(n), w) for n, w in enumerate(words)))
+    last, few = len(classes) - 1, len(classes) <= _FEW
+    words = [_short(word) if few else f"{_short(word)} {n + 1}" for n, word in enumerate(classes)]
+    above = words if few else [str(n + 1) for n in range(len(classes))]
+    across = Axis("predicted", -0.5, last + 0.5, tuple((float(n), w) for n, w in enumerate(above)))
     down = Axis("true", -0.5, last + 0.5, tuple((float(last - n), w) for n, w in enumerate(words)))
-    sheet = Sheet(across, down, height=140 + 46 * len(classes))
+    sheet = Sheet(across, down, height=110 + (46 if few else 24) * len(classes))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     marks = [
-        cell(sheet, x, last - y, share, _told(count, share, last))
+        cell(sheet, x, last - y, share, [f"{count:.0f}", f"{share:.0%}"] if few else [_bare(share)])
         for y, rows in enumerate(zip(counts.tolist(), shares.tolist(), strict=True))
         for x, (count, share) in enumerate(zip(*rows, strict=True))
     ]
     right = float(np.trace(counts) / counts.sum())
-    note = f"{right:.1%} are right; shares are of the rows of a true class"
+    of = "shares" if few else "numbers are %"
+    note = f"{right:.1%} are right; {of} of the rows of a true class"
     return picture("Confusion", note, sheet, marks)
+
+
+def _bare(share: float) -> str:
+    return f"{100 * share:.0f}"
 
 
 def roc_of_each(found: Found) -> str:
@@ -60,18 +70,19 @@ def roc_of_each(found: Found) -> str:
 def precision_recall_of_each(found: Found) -> str:
     """Draw for each class its share among the named against the share found."""
     sheet = Sheet(_share("class that is found (recall)"), _share("class among the named"))
+    curves = list(found.values())
     marks = [
         line(sheet, each.recall, each.precision, kind)
-        for kind, (each, _) in zip(_kinds(found), found.values(), strict=True)
+        for kind, (each, _) in zip(_kinds(found), curves, strict=True)
     ]
-    marks.append(legend(sheet, _entries(found, "of the rows"), right=False))
+    # Where fewer points of the curves are: above on the right, or below on the left.
+    over = sum(int(((each.recall > 0.6) & (each.precision > 0.75)).sum()) for each, _ in curves)
+    under = sum(int(((each.recall < 0.5) & (each.precision < 0.25)).sum()) for each, _ in curves)
+    high = over < under
+    marks.append(legend(sheet, _entries(found, "of the rows"), right=high, high=high))
     return picture(
         "Precision and recall, each class", "share of the rows: what chance would do", sheet, marks
     )
-
-
-def _told(count: float, share: float, last: int) -> list[str]:
-    return [f"{count:.0f}", f"{share:.0%}"] if last < 10 else [f"{count:.0f}"]
 
 
 def _entries(found: Found, what: str) -> list[tuple[str, str]]:

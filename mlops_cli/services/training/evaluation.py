@@ -1,24 +1,23 @@
 """What a model is worth: beside simple ones, in parts of the data, and with less of it."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from mlops_cli.backends import estimator, linear, own_metrics
+from mlops_cli.backends import estimator, linear
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain import curves, resampling, slices
 from mlops_cli.domain.conditions import Condition, conditions
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
 from mlops_cli.domain.labels import said
-from mlops_cli.domain.metrics import MetricDefinition, multiclass
+from mlops_cli.domain.metrics import multiclass
 from mlops_cli.domain.results.evaluation import Baseline, CurvePoint, LearningCurve, Slice
-from mlops_cli.domain.results.judging import Interval, Verdict
+from mlops_cli.domain.results.judging import Verdict
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import Fitted
+from mlops_cli.services.training.held import Held
 from mlops_cli.services.training.searching import Say
 
 Vector = NDArray[np.float64]
@@ -46,77 +45,8 @@ class Evaluated:
     """The groups of protected attributes and of the features under `slices`."""
     curve: LearningCurve | None
     """None where it was not asked for."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """The held out rows and what the model says of them."""
-
-    model: ModelConfig
-    metrics: dict[str, MetricDefinition]
-    threshold: float
-    """As configured, or as a rule has found it."""
-    seed: int
-    truth: Vector
-    scores: Vector
-    """Of several classes `(n, classes)`."""
-    entities: NDArray[np.object_]
-    frame: pd.DataFrame
-
-    @classmethod
-    def of(cls, config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Self:
-        """Take the held out part of a training set."""
-        held = data.held
-        return cls(
-            model=config.models[name],
-            metrics=own_metrics.metrics_of(config, name),
-            threshold=fitted.decided.threshold,
-            seed=config.seed,
-            truth=data.labels[held],
-            scores=fitted.scores[held],
-            entities=data.entities[held],
-            frame=data.frame[held].reset_index(drop=True),
-        )
-
-    def metric(
-        self, scores: Vector, rows: NDArray[np.bool_] | None = None, count: int = 1000
-    ) -> Interval:
-        """Return the metric that decides, of these predictions and on these rows."""
-        some = np.ones(len(scores), dtype=bool) if rows is None else rows
-        wanted = self.model.metric
-        found = resampling.intervals(
-            {wanted: self.metrics[wanted]},
-            self.truth[some],
-            scores[some],
-            self.entities[some],
-            self.threshold,
-            self.seed,
-            count,
-        )
-        return found[wanted]
-
-    def better(self, first: Vector, second: Vector) -> Interval:
-        """Return how much better the first predictions are in the metric that decides."""
-        return resampling.paired_difference(
-            self.metrics[self.model.metric],
-            self.truth,
-            first,
-            second,
-            self.entities,
-            self.threshold,
-            self.seed,
-            count=1000,
-        )
-
-    @property
-    def told(self) -> tuple[Vector, Vector]:
-        """What is observed and what was predicted, a number a row.
-
-        Of several classes: whether the likeliest was right, and the probability it was given.
-        """
-        if self.model.task != "multiclass":
-            return self.truth, self.scores
-        return (multiclass.named(self.scores) == self.truth).astype(float), self.scores.max(axis=1)
+    confusion: dict[str, dict[str, int]]
+    """Rows by true and by predicted class, where there are several."""
 
 
 def evaluate(
@@ -135,7 +65,16 @@ def evaluate(
         looked_at=looked_at,
         groups=_groups(held, data),
         curve=_learning_curve(held, data, fitted, say, name) if curve else None,
+        confusion=_confusion(held),
     )
+
+
+def _confusion(held: Held) -> dict[str, dict[str, int]]:
+    words = held.model.labels.classes
+    counts = held.confusion.astype(int).tolist() if words else []
+    return {
+        true: dict(zip(words, row, strict=True)) for true, row in zip(words, counts, strict=True)
+    }
 
 
 def _baselines(held: Held, data: TrainingSet) -> tuple[Baseline, ...]:

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from mlops_cli.backends import estimator, files, plots, report_page
 from mlops_cli.config import Config, ModelConfig, recorded
 from mlops_cli.domain import curves
-from mlops_cli.domain.metrics import binary, multiclass
+from mlops_cli.domain.metrics import binary
 from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.domain.slices import MIN_ENTITIES
 from mlops_cli.errors import first_line
 from mlops_cli.services.training.dataset import TrainingSet
-from mlops_cli.services.training.evaluation import Evaluated, Held
+from mlops_cli.services.training.evaluation import Evaluated
 from mlops_cli.services.training.fitting import Fitted, Measured
+from mlops_cli.services.training.held import Held
 
 REPORT_FILE = "report.html"
 
@@ -60,6 +61,8 @@ def write_evidence(folder: Path, trained: Trained, record: Mapping[str, str]) ->
     }
     if result.curve:
         tables["learning_curve"] = result.curve
+    if result.confusion:
+        tables["confusion"] = result.confusion
     for name, table in tables.items():
         files.write_text(folder / f"{name}.json", json.dumps(_plain(table), indent=1))
     page = report_page.render(_facts(trained, not_drawn, record), drawn, plots.STYLE)
@@ -124,10 +127,8 @@ def _of_several(held: Held) -> dict[str, Callable[[], str]]:
         weights = np.ones((1, len(right)))
         return float(binary.roc_auc(each[word], held.scores[:, words.index(word)], weights, 0.5)[0])
 
-    named = multiclass.one_hot(multiclass.named(held.scores), len(words))
-    counts = np.stack(list(each.values())) @ named
     return {
-        "confusion": lambda: plots.confusion(counts, words),
+        "confusion": lambda: plots.confusion(held.confusion, words),
         "roc": lambda: plots.roc_of_each(found(auc)),
         "precision_recall": lambda: plots.precision_recall_of_each(
             found(lambda word: float(each[word].mean()))

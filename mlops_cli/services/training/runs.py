@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from mlops_cli.backends import registry
+from mlops_cli.backends import own_metrics, registry
 from mlops_cli.config import Config
 from mlops_cli.domain import leaks
 from mlops_cli.domain.contract import policy_digest
@@ -39,6 +39,7 @@ def train(
     """
     started = time.monotonic()
     model = config.models[name]
+    own_metrics.metrics_of(config, name)  # one that cannot be had is told before anything is read
     say(f"{name}: joining features to labels")
     data = build(config, name)
     tags = {

@@ -103,7 +103,12 @@ def write_model(
     """Write the model folder, sealed, and return its digests."""
     model = config.models[name]
     registry.write_model(
-        folder, fitted.booster, list(data.inputs), environment.pins(), _example(data)
+        folder,
+        fitted.booster,
+        list(data.inputs),
+        environment.pins(),
+        _example(data),
+        model.labels.classes,
     )
     _write_rows(folder, model, data, fitted, config.seed)
     entities = len(set(data.entities[~data.held]))
