@@ -30,6 +30,7 @@ STYLE = """
 .plot .third { stroke: var(--third); stroke-width: 2; fill: none; stroke-linejoin: round }
 .plot .fourth { stroke: var(--fourth); stroke-width: 2; fill: none; stroke-linejoin: round }
 .plot .fifth { stroke: var(--fifth); stroke-width: 2; fill: none; stroke-linejoin: round }
+.plot .dashed { stroke-dasharray: 7 3 }
 .plot .paper { fill: var(--paper) }
 .plot .ground { fill: var(--paper); opacity: .85 }
 .plot .inside { fill: var(--ink) }

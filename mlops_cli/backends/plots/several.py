@@ -16,7 +16,8 @@ from mlops_cli.backends.plots.canvas import (
 )
 from mlops_cli.domain.curves import Outcomes
 
-_KINDS = ("main", "other", "third", "fourth", "fifth")
+_COLOURS = ("main", "other", "third", "fourth", "fifth")
+_KINDS = (*_COLOURS, *(f"{colour} dashed" for colour in _COLOURS))
 _LONGEST = 14
 _FEW = 6
 
@@ -55,8 +56,9 @@ def _bare(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
-def roc_of_each(found: Found) -> str:
+def roc_of_each(every: Found) -> str:
     """Draw for each class the share found against the share of the rest named, with its AUC."""
+    found, note = _first(every)
     sheet = Sheet(_share("rest that is named (false positive rate)"), _share("class that is found"))
     marks = [line(sheet, [0, 1], [0, 1], "guide")]
     marks += [
@@ -64,11 +66,12 @@ def roc_of_each(found: Found) -> str:
         for kind, (each, _) in zip(_kinds(found), found.values(), strict=True)
     ]
     marks.append(legend(sheet, _entries(found, "AUC"), right=True))
-    return picture("ROC, each class against the rest", "dashed: chance", sheet, marks)
+    return picture("ROC, each class against the rest", note or "dashed: chance", sheet, marks)
 
 
-def precision_recall_of_each(found: Found) -> str:
+def precision_recall_of_each(every: Found) -> str:
     """Draw for each class its share among the named against the share found."""
+    found, note = _first(every)
     sheet = Sheet(_share("class that is found (recall)"), _share("class among the named"))
     curves = list(found.values())
     marks = [
@@ -80,9 +83,16 @@ def precision_recall_of_each(found: Found) -> str:
     under = sum(int(((each.recall < 0.5) & (each.precision < 0.25)).sum()) for each, _ in curves)
     high = over < under
     marks.append(legend(sheet, _entries(found, "of the rows"), right=high, high=high))
-    return picture(
-        "Precision and recall, each class", "share of the rows: what chance would do", sheet, marks
-    )
+    note = note or "share of the rows: what chance would do"
+    return picture("Precision and recall, each class", note, sheet, marks)
+
+
+def _first(every: Found) -> tuple[Found, str]:
+    """Return as many classes as there are kinds of lines, and in a word that there are more."""
+    most = len(_KINDS)
+    if len(every) <= most:
+        return every, ""
+    return dict(list(every.items())[:most]), f"the first {most} of {len(every)} classes"
 
 
 def _entries(found: Found, what: str) -> list[tuple[str, str]]:
@@ -93,7 +103,7 @@ def _entries(found: Found, what: str) -> list[tuple[str, str]]:
 
 
 def _kinds(found: Found) -> list[str]:
-    return [_KINDS[n % len(_KINDS)] for n in range(len(found))]
+    return list(_KINDS[: len(found)])
 
 
 def _short(word: str) -> str:
