@@ -37,9 +37,7 @@ def restored(config: Config, name: str, record: dict[str, Any]) -> Config:
     """
     model, now = deepcopy(record["model"]), config.models[name]
     model.setdefault("calibration", "none")  # a run of before there was one had none
-    model["metrics"] = now.model_dump(include={"metrics"})[
-        "metrics"
-    ]  # code is named by config.yaml
+    model |= now.model_dump(include={"metrics"})  # code that is run is named by config.yaml
     model["labels"]["source"] = now.labels.source
     for view, section in model["feature_views"].items():
         if view in now.feature_views:
