@@ -358,6 +358,9 @@ def drifted(mlops: Mlops, frame: pd.DataFrame, path: Path) -> tuple[int, dict[st
     frame.to_csv(path, index=False)
     run = mlops("drift", "check", "grade", "--current", path, "--json")
     (result,) = run.data["results"]
+    of_classes = [each for each in result["checks"] if each["kind"] in {"prediction", "target"}]
+    assert {each["method"] for each in of_classes} == {"jensen_shannon"}
+    assert all("share of" in each["message"] for each in of_classes)
     return run.code, {each["kind"]: each["drifted"] for each in result["checks"]}
 
 
