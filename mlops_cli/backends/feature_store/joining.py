@@ -1,126 +1,156 @@
 """One view's part of a training set: which of its rows each label gets, and their values."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from feast.feature_view import FeatureView
-from feast.repo_config import RepoConfig
 
 from mlops_cli.backends.feature_store.keys import entity_codes, whole
-from mlops_cli.backends.feature_store.sources import microseconds, read, utc
+from mlops_cli.backends.feature_store.sources import Source, microseconds, utc
 from mlops_cli.domain.columns import word
 from mlops_cli.domain.point_in_time import LastKnown, last_known
 from mlops_cli.domain.results.tables import ViewCoverage
 
+_CORES = os.cpu_count() or 1
+"""Columns read at a time."""
+
 
 @dataclass(frozen=True)
 class Joined:
-    """A view's table, and where each label finds its row in it."""
+    """Where each label finds its row of a view, and the view's source to take it from.
+
+    The features are read one by one, and only when they are asked for: no more of the source than
+    a few columns is in memory at a time.
+    """
 
     view: str
-    table: pa.Table
+    source: Source
     features: dict[str, str]
-    """What a column is called in the training set: what it is called in the table."""
-    found: LastKnown
+    """What a column is called in the training set: what it is called in the view."""
+    labels: int
+    """How many there are."""
+    find: Callable[[], LastKnown]
+    """Finds the rows."""
+
+    @cached_property
+    def found(self) -> LastKnown:
+        """The row of each label."""
+        return self.find()
 
     @property
     def names(self) -> list[str]:
         """The columns in the training set."""
         return list(self.features)
 
-    def columns(self) -> dict[str, pa.Array]:
-        """Return the features as Arrow columns, aligned with the labels."""
+    def columns(self) -> tuple[dict[str, pa.Array], ViewCoverage]:
+        """Return the features as Arrow columns, aligned with the labels, and count them."""
         taken = pa.array(self.found.rows, mask=self.found.rows < 0)
-        with ThreadPoolExecutor() as threads:  # Arrow works without Python's lock
-            columns = threads.map(
-                lambda stored: whole(self.table[stored]).take(taken), self.features.values()
+
+        def gather(stored: str) -> pa.Array:
+            return whole(self._column(stored)).take(taken)
+
+        with ThreadPoolExecutor(_CORES) as threads:  # Arrow works without Python's lock
+            columns = dict(
+                zip(self.features, threads.map(gather, self.features.values()), strict=True)
             )
-            return dict(zip(self.features, columns, strict=True))
+        empty = {name: _empty(column) for name, column in columns.items()}
+        return columns, self._coverage(empty)
 
-    def frame(self) -> pd.DataFrame:
-        """Return the features as pandas columns, aligned with the labels.
+    def frame(self) -> tuple[pd.DataFrame, ViewCoverage]:
+        """Return the features as pandas columns, aligned with the labels, and count them.
 
-        Numbers are gathered into one block, which pandas then takes as it is.
+        Numbers are gathered into one block, which pandas then takes as it is. It is laid out while
+        the rows are found: memory that is touched for the first time costs as much as the join.
         """
-        kinds = {name: self.table[stored].type for name, stored in self.features.items()}
-        numbers = [name for name in self.features if kinds[name] == pa.float64()]
-        absent = self.found.rows < 0
+        numbers = [name for name in self.names if self._kind(name) == pa.float64()]
+        with ThreadPoolExecutor(1) as thread:
+            laid_out = thread.submit(np.full, (len(numbers), self.labels), np.nan)
+            absent = self.found.rows < 0
+        block = laid_out.result()
         rows = np.where(absent, 0, self.found.rows)
-        block = np.full((len(numbers), len(rows)), np.nan)
-
-        def gather(position: int) -> None:
-            values = self.table[self.features[numbers[position]]].to_numpy()
-            np.take(values, rows, out=block[position], mode="clip")
-            block[position, absent] = np.nan
-
-        if self.table.num_rows:
-            with ThreadPoolExecutor() as threads:
-                list(threads.map(gather, range(len(numbers))))
-        frame = pd.DataFrame(block.T, columns=numbers, copy=False)
-        if len(numbers) == len(self.features):
-            return frame
         taken = pa.array(self.found.rows, mask=absent)
-        others = {
-            name: whole(self.table[stored]).take(taken).to_pandas()
-            for name, stored in self.features.items()
-            if name not in numbers
-        }
-        return pd.concat([frame, pd.DataFrame(others)], axis=1)[self.names]
+        empty: dict[str, int] = {}
 
-    def coverage(self) -> ViewCoverage:
+        def gather(name: str) -> pd.Series | None:
+            column = self._column(self.features[name])
+            if name not in numbers:
+                values = whole(column).take(taken)
+                empty[name] = _empty(values)
+                return values.to_pandas()
+            line = block[numbers.index(name)]
+            if len(column):
+                np.take(column.to_numpy(), rows, out=line, mode="clip")
+            line[absent] = np.nan
+            empty[name] = int(np.isnan(line).sum())
+            return None
+
+        with ThreadPoolExecutor(_CORES) as threads:
+            others = dict(zip(self.names, threads.map(gather, self.names), strict=True))
+        frame = pd.DataFrame(block.T, columns=numbers, copy=False)
+        if len(numbers) < len(self.features):
+            rest = pd.DataFrame({n: each for n, each in others.items() if each is not None})
+            frame = pd.concat([frame, rest], axis=1)[self.names]
+        return frame, self._coverage(empty)
+
+    def _kind(self, name: str) -> pa.DataType:
+        return self.source.kind(self.features[name])
+
+    def _column(self, stored: str) -> pa.ChunkedArray:
+        return self.source.columns([stored])[stored]
+
+    def _coverage(self, empty: dict[str, int]) -> ViewCoverage:
         """Count for how many labels the view had a usable row, and which cells of it were empty."""
-        known, expired = self.found.rows[self.found.rows >= 0], int(self.found.expired.sum())
-        total = len(self.found.rows)
-        missing = {}
-        for name, stored in self.features.items():
-            gaps = np.asarray(pc.is_null(self.table[stored], nan_is_null=True))
-            missing[name] = int(gaps[known].sum()) if gaps.any() else 0
+        total, known = len(self.found.rows), int((self.found.rows >= 0).sum())
+        expired = int(self.found.expired.sum())
         return ViewCoverage(
             view=self.view,
             rows=total,
-            known=len(known),
+            known=known,
             expired=expired,
-            unknown=total - len(known) - expired,
-            missing=missing,
+            unknown=total - known - expired,
+            missing={name: empty[name] - (total - known) for name in self.names},
         )
 
 
-def joined(
-    config: RepoConfig,
+def _empty(column: pa.Array) -> int:
+    """Count the cells without a value; what is no number is none."""
+    return int(pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0)
+
+
+def last_rows(
+    source: Source,
     view: FeatureView,
-    names: list[str],
-    full_names: bool,
     wanted: Callable[[], pa.Table],
     time: str,
     by_created: bool,
-) -> Joined:
+) -> LastKnown:
     """Find for each label the row of a view that was known at its time.
 
     Args:
-        config: Feast's configuration.
+        source: The files behind the view.
         view: The view.
-        names: Which of its features.
-        full_names: Whether they are called `view__feature`.
         wanted: Gives the keys and the time of each label, once the source has been read.
         time: What the column of times is called there.
         by_created: Whether a row is known from its created time on only.
     """
-    source = view.batch_source
+    stored = view.batch_source
     keys = [column.name for column in view.entity_columns]
-    stamps = [source.timestamp_field, *filter(None, [source.created_timestamp_column])]
-    table = read(config, source, [*keys, *names], stamps)
+    stamps = [stored.timestamp_field, *filter(None, [stored.created_timestamp_column])]
+    table = source.timed(keys, stamps)
     labels = wanted()
     codes, label_codes = entity_codes(
         [table[key] for key in keys], [labels[key] for key in label_keys(view)]
     )
     events, timed = microseconds(table[stamps[0]])
     times, asked = microseconds(utc(labels[time]))
-    found = last_known(
+    return last_known(
         codes if timed.all() else np.where(timed, codes, -1),
         events,
         microseconds(table[stamps[1]])[0] if by_created and stamps[1:] else None,
@@ -128,9 +158,13 @@ def joined(
         times,
         view.ttl or None,
     )
+
+
+def requested(view: FeatureView, references: list[str], full_names: bool) -> dict[str, str]:
+    """Return which features of a view are asked for: their name in the training set, and in it."""
     called = view.projection.name_to_use()
-    features = {f"{called}__{name}" if full_names else name: name for name in names}
-    return Joined(view.name, table, features, found)
+    names = [ref.removeprefix(f"{called}:") for ref in references if ref.startswith(f"{called}:")]
+    return {f"{called}__{name}" if full_names else name: name for name in names}
 
 
 def label_keys(view: FeatureView) -> list[str]:

@@ -40,17 +40,26 @@ def _key_codes(ours: pa.ChunkedArray, theirs: pa.ChunkedArray | None) -> tuple[I
     ours, theirs = _comparable(ours), None if theirs is None else _comparable(theirs)
     if theirs is not None and ours.type != theirs.type:
         ours, theirs = _text(ours), _text(theirs)
-    encoded = ours.dictionary_encode()
-    codes = np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
+    encoded = _pieces(ours.dictionary_encode())
+    codes = _numbers([piece.indices for piece in encoded])
     if theirs is None:
         return codes, np.empty(0, dtype=np.int64)
-    found = pc.index_in(theirs, value_set=encoded.dictionary, skip_nulls=True)
-    return codes, np.asarray(pc.fill_null(found, -1), dtype=np.int64)
+    distinct = encoded[0].dictionary if encoded else pa.array([], ours.type)  # one for all pieces
+    return codes, _numbers(_pieces(pc.index_in(theirs, value_set=distinct, skip_nulls=True)))
 
 
-def _comparable(keys: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _pieces(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+
+
+def _numbers(pieces: list[pa.Array]) -> Int64s:
+    """Return indices as numbers, -1 for none."""
+    none = np.empty(0, dtype=np.int64)
+    return np.concatenate([none, *(np.asarray(pc.fill_null(each, -1)) for each in pieces)])
+
+
+def _comparable(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Return keys as whole numbers or as text, whichever they are."""
-    keys = whole(keys)
     if pa.types.is_dictionary(keys.type):
         keys = keys.cast(keys.type.value_type)
     if pa.types.is_integer(keys.type):
@@ -58,11 +67,11 @@ def _comparable(keys: pa.Array | pa.ChunkedArray) -> pa.Array:
     return keys.cast(pa.string()) if pa.types.is_large_string(keys.type) else _text(keys)
 
 
-def _text(keys: pa.Array) -> pa.Array:
+def _text(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Return keys as text, each distinct one written once."""
     if pa.types.is_string(keys.type):
         return keys
-    encoded = keys.dictionary_encode()
+    encoded = whole(keys).dictionary_encode()
     words = pa.array([word(key) for key in encoded.dictionary.to_pylist()], pa.string())
     return words.take(encoded.indices)
 

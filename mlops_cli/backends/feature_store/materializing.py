@@ -20,7 +20,7 @@ from feast.types import Bool, Float64, Int64, String
 from numpy.typing import NDArray
 
 from mlops_cli.backends.feature_store import wire
-from mlops_cli.backends.feature_store.bulk import REMOVERS, WRITERS, NewestRows
+from mlops_cli.backends.feature_store.bulk import REMOVERS, WRITERS, NewestRows, uncollected
 from mlops_cli.backends.feature_store.connection import online_store, speaking
 from mlops_cli.backends.feature_store.definitions import require_applied
 from mlops_cli.backends.feature_store.keys import entity_codes
@@ -132,12 +132,9 @@ def _view(
         held.save(pa.concat_tables([now.filter(pa.array(known)), unwritten]), held.until)
         report = _Progress(view.name, changed, say)
         fresh = rows.table.filter(pa.array(~known))
-        WRITERS[kind](
-            store,
-            view,
-            NewestRows(fresh, rows.keys, rows.features, rows.event, rows.created),
-            report,
-        )
+        newest = NewestRows(fresh, rows.keys, rows.features, rows.event, rows.created)
+        with uncollected():
+            WRITERS[kind](store, view, newest, report)
         REMOVERS[kind](store, view, rows.features, wire.table_keys(gone))
     store.registry.apply_materialization(view, store.config.project, held.until or _BEGINNING, end)
     held.save(now, end)

@@ -22,9 +22,15 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.saved_dataset import ValidationReference
 
-from mlops_cli.backends.feature_store.joining import Joined, arrow_table, joined, label_keys
+from mlops_cli.backends.feature_store.joining import (
+    Joined,
+    arrow_table,
+    label_keys,
+    last_rows,
+    requested,
+)
 from mlops_cli.backends.feature_store.keys import entity_codes
-from mlops_cli.backends.feature_store.sources import MICROSECONDS, microseconds, read
+from mlops_cli.backends.feature_store.sources import MICROSECONDS, microseconds, opened, read
 from mlops_cli.domain.point_in_time import newest
 from mlops_cli.domain.results.tables import ViewCoverage
 from mlops_cli.errors import InputError
@@ -85,7 +91,7 @@ class JoinJob(TableJob):
         super().__init__(self._table, **more)
         self._join = join
         self._labels = labels
-        self.coverage: list[ViewCoverage] = []
+        self.coverage: tuple[ViewCoverage, ...] = ()
 
     def to_df(
         self, validation_reference: ValidationReference | None = None, timeout: int | None = None
@@ -96,15 +102,17 @@ class JoinJob(TableJob):
         """
         if self._on_demand or validation_reference:
             return super().to_df(validation_reference, timeout)
-        views = self._joined()
-        parts = [self._labels.reset_index(drop=True), *(view.frame() for view in views)]
-        return pd.concat(parts, axis=1, copy=False)  # type: ignore[call-overload]  # stubs
+        parts, self.coverage = zip(*[view.frame() for view in self._joined()], strict=True)
+        whole = [self._labels.reset_index(drop=True), *parts]
+        return pd.concat(whole, axis=1, copy=False)  # type: ignore[call-overload]  # stubs
 
     def _table(self) -> pa.Table:
         table = arrow_table(self._labels)
-        for view in self._joined():
-            for name, column in view.columns().items():
+        views = [view.columns() for view in self._joined()]
+        for columns, _ in views:
+            for name, column in columns.items():
                 table = table.append_column(name, column)
+        self.coverage = tuple(coverage for _, coverage in views)
         return table
 
     def _joined(self) -> list[Joined]:
@@ -112,7 +120,6 @@ class JoinJob(TableJob):
         for view in views:
             if taken := set(view.names) & set(self._labels.columns):
                 raise InputError(f"{min(taken)!r} is a feature and a column of the labels")
-        self.coverage = [view.coverage() for view in views]
         return views
 
 
@@ -140,13 +147,21 @@ class PointInTimeOfflineStore(OfflineStore):
         keys = {key for view in feature_views for key in label_keys(view)}
 
         def join() -> list[Joined]:
-            asked = [(view, _requested(view, feature_refs)) for view in feature_views]
-            with ThreadPoolExecutor(1) as thread:  # while the first source is read
-                labels = thread.submit(arrow_table, entity_df[[*sorted(keys), time]])
-                return [
-                    joined(config, view, names, full_feature_names, labels.result, time, by_created)
-                    for view, names in asked
-                ]
+            labels = entity_df[[*sorted(keys), time]]
+            sources = [opened(config, view.batch_source) for view in feature_views]
+            thread = ThreadPoolExecutor(1)
+            wanted = thread.submit(arrow_table, labels)  # while the first source is read
+            thread.shutdown(wait=False)
+            return [
+                Joined(
+                    view.name,
+                    source,
+                    requested(view, feature_refs, full_feature_names),
+                    len(labels),
+                    partial(last_rows, source, view, wanted.result, time, by_created),
+                )
+                for source, view in zip(sources, feature_views, strict=True)
+            ]
 
         return JoinJob(
             join,
@@ -198,11 +213,6 @@ class PointInTimeOfflineStore(OfflineStore):
         columns = [*join_key_columns, *feature_name_columns]
         source = partial(read, config, data_source, columns, stamps)
         return TableJob(lambda: _between(source(), timestamp_field, start_date, end_date))
-
-
-def _requested(view: FeatureView, feature_refs: list[str]) -> list[str]:
-    prefix = f"{view.projection.name_to_use()}:"
-    return [ref.removeprefix(prefix) for ref in feature_refs if ref.startswith(prefix)]
 
 
 def _between(table: pa.Table, stamp: str, start: datetime | None, end: datetime | None) -> pa.Table:

@@ -24,6 +24,8 @@ _BOOL_TAG = Value(bool_val=True).SerializeToString()[:1]
 _DOUBLE = struct.Struct("<d")
 _COUNT, _LENGTH, _TIME = struct.Struct(">h"), struct.Struct(">i"), struct.Struct(">q")
 _NULL = _LENGTH.pack(-1)
+COPY_HEAD, COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), _COUNT.pack(-1)
+"""What comes before and after the rows of a binary COPY."""
 _YEAR_2000 = 946_684_800_000_000
 """Microseconds from the epoch to the one that PostgreSQL counts from."""
 _ONE_BYTE = 0x80
@@ -102,10 +104,9 @@ def time_fields(column: pa.Array) -> list[bytes]:
     return fields(cells)
 
 
-def copy_stream(rows: Sequence[bytes], columns: int) -> bytes:
-    """Return rows of as many `fields` as a whole binary COPY: its head, the rows, its end."""
-    row = _COUNT.pack(columns)
-    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + row.join([b"", *rows]) + _COUNT.pack(-1)
+def copied_row(fields: Sequence[bytes]) -> bytes:
+    """Return `fields` as one row of a binary COPY."""
+    return _COUNT.pack(len(fields)) + b"".join(fields)
 
 
 def epoch_times(column: pa.Array) -> list[int | None]:
@@ -119,9 +120,8 @@ def proto_times(column: pa.Array) -> list[bytes]:
     encoded = column.dictionary_encode()
     stamps = []
     for each in encoded.dictionary.cast(pa.int64()).to_pylist():
-        stamp = Timestamp()
-        stamp.FromMicroseconds(each)
-        stamps.append(stamp.SerializeToString())
+        seconds, rest = divmod(each, 1_000_000)
+        stamps.append(Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString())
     return [stamps[code] for code in encoded.indices.to_pylist()]
 
 
