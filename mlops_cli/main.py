@@ -27,6 +27,7 @@ from mlops_cli.commands import (
     promote,
     quickstart,
     session,
+    sync,
     train,
 )
 from mlops_cli.commands.session import Answer, jsonable
@@ -47,7 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 project.register(app)
-for module in (train, promote, predict):
+for module in (train, sync, promote, predict):
     module.register(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(features.app, name="features")

@@ -5,11 +5,18 @@ from pathlib import Path
 import pytest
 from published import published
 from running import Mlops, Run, build, quietly
-from servers import postgres, postgres_port, postgres_url, redis
+from servers import postgres, postgres_port, postgres_url, redis, tracking_server
 
 from mlops_cli.main import main
 
-__all__ = ["postgres", "postgres_port", "postgres_url", "published", "redis"]  # fixtures
+__all__ = [
+    "postgres",
+    "postgres_port",
+    "postgres_url",
+    "published",
+    "redis",
+    "tracking_server",
+]  # fixtures
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL on loopback, started for the tests that need them."""
+"""Redis, PostgreSQL and MLflow on loopback, started for the tests that need them."""
 
 import os
 import pwd
@@ -6,12 +6,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 POSTGRES_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -111,3 +113,35 @@ def postgres(postgres_port: int) -> str:
 def postgres_url(postgres_port: int) -> str:
     """The SQLAlchemy URL of a PostgreSQL server."""
     return f"postgresql+psycopg://mlops@127.0.0.1:{postgres_port}/postgres"
+
+
+@pytest.fixture(scope="session")
+def tracking_server() -> Iterator[str]:
+    """MLflow's own server on SQLite, which also passes artifacts on; yields its URL."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        options = [
+            "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--serve-artifacts",
+            "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+            "--artifacts-destination", f"{folder}/artifacts",
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *options],
+            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            wait(port, lambda: _healthy(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def _healthy(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=1).ok
+    except requests.RequestException:
+        return False

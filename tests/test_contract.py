@@ -41,6 +41,7 @@ COMMANDS = dict(commands())
 #: Commands that change no champion, with arguments that work on the served project.
 READING = {
     "status": (),
+    "sync": (),
     "promote": ("--challenger", "--dry-run"),
     "predict": ("heart_disease", "PT000001", "--explain"),
     "config check": (),

@@ -1,53 +1,17 @@
-"""kill -9 at every durable step: the champion is the old one or the new one, nothing is lost.
-
-A step is killed from inside: a child process runs the command with one backend function replaced
-by one that dies before or after doing its work.
-"""
+"""kill -9 at every durable step: the champion is the old one or the new one, nothing is lost."""
 
 import json
-import signal
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from dying import CHILD, run_and_kill
 from running import Mlops, build, quietly
 
 from mlops_cli.backends import registry
 from mlops_cli.config import load_config
-
-CHILD = """
-import os, signal, sys
-from mlops_cli.main import main
-import mlops_cli.backends.{module} as module
-
-original, calls = module.{function}, 0
-
-def dying(*args, **options):
-    global calls
-    calls += 1
-    if calls == {call} and "{moment}" == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = original(*args, **options)
-    if calls == {call} and "{moment}" == "after":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-module.{function} = dying
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def run_and_kill(folder: Path, step: str, *arguments: str) -> None:
-    """Run a command that dies at a step such as `after registry.set_alias 1`."""
-    moment, place, call = step.split()
-    module, function = place.split(".")
-    code = CHILD.format(module=module, function=function, moment=moment, call=call)
-    child = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, check=False
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
 
 
 def champion(mlops: Mlops) -> int | None:
@@ -118,7 +82,9 @@ def test_killed_rollback(again: Path, mlops: Mlops, step: str, champions: set[in
     "step",
     [
         "after search.minimise 1",
-        "after registry.store_model 1",
+        "after registry.write_model 1",
+        "before registry.send 1",
+        "after registry.send 1",
         "before registry.create_version 1",
         "after registry.create_version 1",
     ],
@@ -131,6 +97,12 @@ def test_killed_training(again: Path, mlops: Mlops, step: str) -> None:
     trained = mlops("train", "heart_disease", "--json")
     assert (trained.code, trained.data["alias"]) == (0, "challenger")
     assert champion(mlops) == 1
+    waits = step not in {"after search.minimise 1", "after registry.write_model 1"}
+    assert any("`mlops sync`" in each for each in trained.json["warnings"]) == waits
+    sent = mlops("sync", "--json")
+    assert (sent.code, len(sent.data["sent"]), sent.data["waiting"]) == (0, int(waits), [])
+    aliases = registry.aliases(load_config(again / "config.yaml"), "heart_disease")
+    assert aliases["challenger"] == trained.data["version"]
 
 
 @pytest.mark.parametrize(
@@ -151,10 +123,11 @@ def test_killed_prediction(again: Path, mlops: Mlops, step: str, logged: int) ->
 @pytest.mark.parametrize(
     ("name", "code", "word"), [("SIGTERM", 143, "terminated"), ("SIGINT", 130, "interrupted")]
 )
-def test_a_stopped_training_closes_its_run_and_says_so(
+def test_a_stopped_training_leaves_nothing_and_says_so(
     again: Path, name: str, code: int, word: str
 ) -> None:
     """MLflow itself leaves a run that gets SIGTERM RUNNING for ever."""
+    before = statuses(again), outbox(again)
     script = CHILD.replace("signal.SIGKILL", f"signal.{name}").format(
         module="search", function="minimise", call=1, moment="after"
     )
@@ -166,9 +139,16 @@ def test_a_stopped_training_closes_its_run_and_says_so(
     )
     assert child.returncode == code
     assert json.loads(child.stdout)["error"]["code"] == word
-    with sqlite3.connect(again / ".mlops/mlflow.db") as runs:
-        newest = runs.execute("SELECT status FROM runs ORDER BY start_time DESC").fetchone()
-    assert newest == ("FAILED",)
+    assert (statuses(again), outbox(again)) == before
+
+
+def outbox(folder: Path) -> list[Path]:
+    return sorted((folder / ".mlops").glob("outbox/*"))
+
+
+def statuses(folder: Path) -> list[tuple[str]]:
+    with sqlite3.connect(folder / ".mlops/mlflow.db") as runs:
+        return runs.execute("SELECT status FROM runs").fetchall()
 
 
 def predictions(folder: Path) -> int:

@@ -211,6 +211,8 @@ def jsonable(value: Any) -> Any:
         if isinstance(passed := getattr(value, "passed", None), bool):
             fields["passed"] = passed
         return jsonable(fields)
+    if isinstance(value, MlopsError):
+        return value.told()
     if isinstance(value, Mapping):
         return {str(key): jsonable(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -86,10 +86,13 @@ def train(
     for each in trained:
         for text in each.warnings:
             session.warn(f"{each.model}: {text}")
+    unsent = [each.unsent.problem for each in trained if each.unsent]
+    for problem in unsent:
+        session.fail(problem)
     return Answer(
         {"results": results} if every or len(names) > 1 else vars(results[0]),
         lambda: [training_view(each) for each in trained],
-        failures=failures,
+        failures=[*failures, *unsent],
     )
 
 

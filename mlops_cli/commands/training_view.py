@@ -48,7 +48,7 @@ def trained(result: TrainResult) -> list[object]:
         *decisions(result),
         *gone,
         _searched(result.search),
-        f"run {result.run_id}, {result.evals} trials, {result.seconds:.0f} s",
+        f"run {result.run_id or 'not sent'}, {result.evals} trials, {result.seconds:.0f} s",
         f"report {result.report}",
     ]
 

@@ -38,6 +38,12 @@ class TrackingConfig(Section):
     timeout: Integer = Field(
         10, ge=1, description="seconds before an MLflow server counts as unreachable"
     )
+    deadline: Integer = Field(
+        600, ge=1, description="seconds for sending one finished run; then `mlops sync` sends it"
+    )
+    system_metrics: bool = Field(
+        False, description="true: record processor, memory, disk and network while training"
+    )
 
 
 class LogsConfig(Section):

@@ -7,10 +7,11 @@ from mlops_cli.errors import InputError
 DECISIONS = ("promotion.", "approval.", "rollback.")
 
 
-def register(config: Config, name: str, run_id: str) -> int:
+def register(config: Config, name: str, run_id: str, *, late: bool = False) -> int:
     """Make a finished, whole run a version with the alias `challenger`; return its number.
 
-    Registering the same run again returns the version it already is.
+    Registering the same run again returns the version it already is. A `late` run leaves the alias
+    to a version that was trained after it.
 
     Raises:
         NotFoundError: There is no such run.
@@ -24,12 +25,15 @@ def register(config: Config, name: str, run_id: str) -> int:
         )
     source, manifest = tags["mlops.source"], tags["mlops.manifest_digest"]
     estimator.load(registry.fetch(config, source), manifest)
-    kept = {key: value for key, value in tags.items() if key.endswith("_digest")}
+    kept = {key: tags[key] for key in tags if key.endswith("_digest") or key == registry.TRAINED}
     with files.lock(config.state, f"model-{name}"):
         versions = registry.versions(config, name)
         known = [each for each in versions if each.run_id == run_id]
         version = (known or [registry.create_version(config, name, run_id, source, kept)])[0]
         newest = not versions or version.number >= versions[-1].number
+        if late:
+            own = tags.get(registry.TRAINED, "")
+            newest = newest and all(v.tags.get(registry.TRAINED, "") <= own for v in versions)
         _enlist(config, version, newest)
     return version.number
 

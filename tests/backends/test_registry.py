@@ -10,7 +10,7 @@ from running import build, quietly
 
 from mlops_cli.backends import estimator, registry
 from mlops_cli.backends.estimator import models
-from mlops_cli.backends.registry import connection, runs
+from mlops_cli.backends.registry import connection
 from mlops_cli.config import Config, load_config
 from mlops_cli.errors import IntegrityError, NotFoundError, UnavailableError
 
@@ -96,51 +96,6 @@ def test_versions_come_oldest_first_with_their_aliases(trained: Config) -> None:
     assert found == [(1, ()), (2, ("challenger",))]
 
 
-# Runs
-
-
-def test_a_run_that_ends_well_is_finished(trained: Config) -> None:
-    with registry.run(trained, HEART, {"key": "value"}) as run_id:
-        assert registry.run_status(trained, run_id)[0] == "RUNNING"
-    status, tags = registry.run_status(trained, run_id)
-    assert (status, tags["key"]) == ("FINISHED", "value")
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_a_run_that_ends_otherwise_has_failed(trained: Config, error: type[BaseException]) -> None:
-    def stopped() -> None:
-        with registry.run(trained, HEART, {}) as run_id:
-            seen.append(run_id)
-            raise error
-
-    seen: list[str] = []
-    with pytest.raises(error):
-        stopped()
-    assert registry.run_status(trained, seen[0])[0] == "FAILED"
-
-
-def test_numbers_that_are_not_finite_are_left_out(trained: Config) -> None:
-    with registry.run(trained, HEART, {}) as run_id:
-        registry.log(trained, run_id, {}, {"good": 1.0, "bad": float("nan")}, {})
-    assert registry.run_metrics(trained, run_id) == {"good": 1.0}
-
-
-def test_an_experiment_that_another_process_has_just_made_is_used(
-    trained: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two first trainings: both look, both find none, both want to make it."""
-    look, looks = runs.MlflowClient.get_experiment_by_name, []
-
-    def too_early(client: runs.MlflowClient, name: str) -> object:
-        looks.append(name)
-        return None if len(looks) == 1 else look(client, name)
-
-    monkeypatch.setattr(runs.MlflowClient, "get_experiment_by_name", too_early)
-    with registry.run(trained, HEART, {}) as run_id:
-        assert len(looks) == 2
-    assert registry.run_status(trained, run_id)[0] == "FINISHED"
-
-
 # Several MLflow databases in one process
 
 
@@ -187,7 +142,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(trained: Config, silent
 def test_a_server_that_goes_away_after_the_first_answer(trained: Config) -> None:
     """A client that was connected once is kept; what it asks later can still fail."""
     uri = "http://127.0.0.1:9/later"
-    client = runs.MlflowClient(uri, uri)
+    client = connection.MlflowClient(uri, uri)
     elsewhere = at(trained, uri)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "_client", lambda *_: client)

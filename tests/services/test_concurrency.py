@@ -209,8 +209,9 @@ def test_predictions_of_several_processes_are_all_kept(tmp_path: Path, mlops: Ml
 
 
 RUN = f"""
-with registry.run(config, '{HEART}', {{}}) as run_id:
-    print(run_id)
+table = registry.TrainingTable("d", "/labels", {{"age": "int"}}, 1)
+run = registry.FinishedRun(mine, "{HEART}", 1, 2, {{}}, {{}}, {{}}, table)
+print(registry.send(config, run, config.root / "nothing", None, lambda _: None))
 """
 
 

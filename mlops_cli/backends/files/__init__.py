@@ -1,6 +1,6 @@
 """Files: atomic writes, verified reads, locks. Parquet is written with page checksums."""
 
-from mlops_cli.backends.files.atomic import lock, replacing, write_text
+from mlops_cli.backends.files.atomic import lock, replacing, sync, write_text
 from mlops_cli.backends.files.batches import BrokenLine, batches
 from mlops_cli.backends.files.formats import FORMATS, is_file_source, is_table_folder
 from mlops_cli.backends.files.parts import Parts, rewriting
@@ -24,6 +24,7 @@ __all__ = [
     "replacing",
     "rewriting",
     "stored_windows",
+    "sync",
     "write_table",
     "write_text",
     "written",

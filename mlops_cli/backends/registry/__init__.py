@@ -2,34 +2,34 @@
 
 import os
 
-# MLflow reads these while it is imported: no telemetry, failures within a bounded time, and no
-# progress bar of its own.
+# MLflow reads these while it is imported: no telemetry, failures within a bounded time, and neither
+# a progress bar nor, on stdout, an address of its own.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
+from mlops_cli.backends.registry.finished import FinishedRun, Sample, TrainingTable, TrialRun
 from mlops_cli.backends.registry.runs import (
     artifact_place,
-    log,
-    log_dataset,
-    log_files,
-    run,
     run_metrics,
+    run_of,
     run_params,
     run_status,
     run_text,
 )
+from mlops_cli.backends.registry.sending import EVIDENCE, MODEL, send
 from mlops_cli.backends.registry.stored import (
     fetch,
-    store_model,
     write_model,
 )
-from mlops_cli.backends.registry.trials import TrialRun, log_trials
+from mlops_cli.backends.registry.system_metrics import watching
 from mlops_cli.backends.registry.versions import (
     CHALLENGER,
     CHAMPION,
+    TRAINED,
     Version,
     aliases,
     by_alias,
@@ -46,6 +46,12 @@ from mlops_cli.backends.registry.versions import (
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "EVIDENCE",
+    "MODEL",
+    "TRAINED",
+    "FinishedRun",
+    "Sample",
+    "TrainingTable",
     "TrialRun",
     "Version",
     "aliases",
@@ -56,19 +62,16 @@ __all__ = [
     "drop_alias",
     "fetch",
     "files_of",
-    "log",
-    "log_dataset",
-    "log_files",
-    "log_trials",
-    "run",
     "run_metrics",
+    "run_of",
     "run_params",
     "run_status",
     "run_text",
+    "send",
     "set_alias",
     "set_tags",
-    "store_model",
     "version",
     "versions",
+    "watching",
     "write_model",
 ]

@@ -19,6 +19,9 @@ from mlops_cli.config import Config
 from mlops_cli.config.masking import mask_text
 from mlops_cli.errors import ConfigError, UnavailableError, first_line
 
+REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE", "FEATURE_DISABLED"}
+"""What MLflow answers to a request that it will not do."""
+
 UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 """What MLflow answers about a thing that is not there."""
 
@@ -43,12 +46,20 @@ def reaching(config: Config) -> Iterator[MlflowClient]:
 
 def _unavailable(config: Config, error: Exception) -> UnavailableError:
     place = mask_text(config.tracking.uri)
-    return UnavailableError(
-        f"MLflow at {place} cannot be reached: {_reason(error)}", "try again later"
-    )
+    refused = getattr(error, "error_code", "") in REFUSED
+    what = "refuses the request" if refused else "cannot be reached"
+    return UnavailableError(f"MLflow at {place} {what}: {_reason(error)}", "try again later")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """Return why, without what each library in between has wrapped around it."""
+    cause = error
+    while deeper := cause.__cause__ or cause.__context__:
+        cause = deeper
+    if isinstance(cause, TimeoutError):
+        return "no answer in time (tracking.timeout)"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
     return mask_text(first_line(error))
 
 

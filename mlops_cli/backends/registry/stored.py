@@ -1,4 +1,4 @@
-"""The files of models: written in MLflow's layout, uploaded with a run, fetched once."""
+"""The files of models: written in MLflow's layout, and fetched once."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ import mlflow
 import mlflow.artifacts
 import mlflow.xgboost
 import pandas as pd
-from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
@@ -50,16 +49,6 @@ def write_model(
         pip_requirements=[*pins],
         input_example=None if example is None else pd.DataFrame([example], columns=[*features]),
     )
-
-
-def store_model(config: Config, run_id: str, name: str, folder: Path) -> str:
-    """Upload a model folder as the run's model and return its `models:/` URI."""
-    with reaching(config) as client:
-        experiment = client.get_run(run_id).info.experiment_id
-        model = client.create_logged_model(experiment, name=name, source_run_id=run_id)
-        client.log_model_artifacts(model.model_id, str(folder))
-        client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-        return str(model.model_uri)
 
 
 def fetch(config: Config, source: str) -> Path:

@@ -1,41 +1,60 @@
 """The trials of a search as runs below the run of the model they were tried for."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
 
-from mlflow.entities import Metric, Param
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from mlops_cli.backends.registry.connection import reaching
-from mlops_cli.config import Config
+from mlops_cli.backends.registry.finished import FinishedRun, TrialRun
+from mlops_cli.backends.registry.found import TRIAL, runs, single
 
 
-@dataclass(frozen=True)
-class TrialRun:
-    """What MLflow is told of a trial."""
+def send_trials(
+    client: MlflowClient, parent: Run, run: FinishedRun, still: Callable[[], None]
+) -> None:
+    """Write the trials that are not there yet, as if they had been one after the other.
 
-    number: int
-    params: Mapping[str, float | int]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    seconds: float
+    Args:
+        client: MLflow.
+        parent: the run they belong to.
+        run: what it was made from.
+        still: is called before each trial, and may raise.
+    """
+    known = known_trials(client, parent)
+    begin = run.end - round(1000 * sum(each.seconds for each in run.trials))
+    for trial in run.trials:
+        end = begin + round(1000 * trial.seconds)
+        there = known.get(trial.number)
+        if there is None or there.info.status != "FINISHED":
+            still()
+            _send(client, parent, trial, (begin, end), there)
+        begin = end
 
 
-def log_trials(config: Config, run_id: str, trials: Sequence[TrialRun]) -> None:
-    """Write the trials of a run, three calls each, as if they had been one after the other."""
-    end = round(datetime.now(UTC).timestamp() * 1000)
-    begin = end - round(1000 * sum(each.seconds for each in trials))
-    with reaching(config) as client:
-        experiment = client.get_run(run_id).info.experiment_id
-        for trial in trials:
-            tags = {MLFLOW_PARENT_RUN_ID: run_id, "mlops.trial": str(trial.number), **trial.tags}
-            name = f"trial {trial.number}"
-            run = client.create_run(experiment, begin, tags, name).info.run_id
-            begin += round(1000 * trial.seconds)
-            client.log_batch(
-                run,
-                metrics=[Metric(key, value, begin, 0) for key, value in trial.metrics.items()],
-                params=[Param(key, str(value)) for key, value in trial.params.items()],
-            )
-            client.set_terminated(run, "FINISHED", begin)
+def known_trials(client: MlflowClient, parent: Run) -> dict[int, Run]:
+    """Return the trials of a run that MLflow has, by number; what was made twice is deleted."""
+    info = parent.info
+    by_number: dict[int, list[Run]] = {}
+    for each in runs(client, info.experiment_id, MLFLOW_PARENT_RUN_ID, info.run_id):
+        by_number.setdefault(int(each.data.tags[TRIAL]), []).append(each)
+    return {number: single(client, found) for number, found in by_number.items()}
+
+
+def _send(
+    client: MlflowClient,
+    parent: Run,
+    trial: TrialRun,
+    times: tuple[int, int],
+    there: Run | None,
+) -> None:
+    begin, end = times
+    tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, TRIAL: str(trial.number), **trial.tags}
+    experiment, name = parent.info.experiment_id, f"trial {trial.number}"
+    made = there or client.create_run(experiment, begin, tags, name)
+    client.log_batch(
+        made.info.run_id,
+        metrics=[Metric(key, value, end, 0) for key, value in trial.metrics.items()],
+        params=[Param(key, value) for key, value in trial.params.items()],
+    )
+    client.set_terminated(made.info.run_id, "FINISHED", end)

@@ -15,6 +15,8 @@ from mlops_cli.errors import NotFoundError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+TRAINED = "mlops.trained"
+"""Tag of runs and versions: when the training ended, in ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,13 @@ def create_version(
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        created = client.create_model_version(model, source, run_id, tags=dict(tags))
+        created = client.create_model_version(
+            model,
+            source,
+            run_id,
+            tags=dict(tags),
+            model_id=source.removeprefix("models:/"),  # a server refuses the source without it
+        )
         return _version(created)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_cli.domain.results.evaluation import Baseline, LearningCurve, Slice
 from mlops_cli.domain.results.judging import FairnessGap, Interval
+from mlops_cli.domain.results.sending import Unsent
 from mlops_cli.domain.results.tables import ViewCoverage
 
 
@@ -109,7 +110,8 @@ class TrainResult:
     """What a training run has made."""
 
     model: str
-    run_id: str
+    run_id: str | None
+    """None where MLflow does not hold the run yet."""
     version: int | None
     alias: str | None
     task: str
@@ -152,3 +154,5 @@ class TrainResult:
     operating_point: OperatingPoint | None
     evals: int
     seconds: float
+    unsent: Unsent | None = None
+    """Where the run is kept and why, if it could not be sent to MLflow."""

@@ -35,7 +35,8 @@ class Trained:
 
     config: Config
     name: str
-    run_id: str
+    key: str
+    """Of the run, which has no id yet."""
     data: TrainingSet
     fitted: Fitted
     measured: Measured
@@ -160,7 +161,7 @@ def _facts(
         "task": model.task,
         "metric": model.metric,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "run_id": trained.run_id,
+        "run_id": trained.key,
         "said": sentences(trained),
         "split": _split(trained.data, model),
         "metrics": trained.measured.metrics,

@@ -1,24 +1,23 @@
 """`train`: from labels to a stored model with its evidence, top to bottom."""
 
 import time
-from collections.abc import Callable
 
 from mlops_cli.backends import own_metrics, registry
 from mlops_cli.config import Config
 from mlops_cli.domain import leaks
-from mlops_cli.domain.contract import policy_digest
 from mlops_cli.domain.labels import absent
+from mlops_cli.domain.results.sending import Delivered, Unsent
 from mlops_cli.domain.results.training import Rows, TrainResult
-from mlops_cli.services.training import resuming
+from mlops_cli.errors import MlopsError
+from mlops_cli.services.training import outbox, resuming
 from mlops_cli.services.training.dataset import build
 from mlops_cli.services.training.deciding import doubts
 from mlops_cli.services.training.evaluation import evaluate
 from mlops_cli.services.training.fitting import fit, measure
-from mlops_cli.services.training.reporting import REPORT_FILE, Trained
+from mlops_cli.services.training.outbox import Register
+from mlops_cli.services.training.reporting import Trained
 from mlops_cli.services.training.searching import Say
-from mlops_cli.services.training.storing import store, surroundings
-
-Register = Callable[[Config, str, str], int]
+from mlops_cli.services.training.storing import Circumstances, lineage, store
 
 
 def train(
@@ -31,37 +30,34 @@ def train(
 ) -> TrainResult:
     """Train, evaluate and store one model, and make its run a version if `register` is given.
 
-    With `learning_curve` the final parameters are also fitted on parts of the training entities.
+    The run is whole in the outbox before MLflow is asked for anything. Where MLflow cannot take it
+    the result says so, and `sync` sends it later. With `learning_curve` the final parameters are
+    also fitted on parts of the training entities.
 
     Raises:
         NotFoundError: The labels or a feature source do not exist.
         InputError: The labels cannot be learnt from.
     """
-    started = time.monotonic()
-    model = config.models[name]
+    started, start = time.monotonic(), round(1000 * time.time())
+    model, key = config.models[name], outbox.new_key(name)
     own_metrics.metrics_of(config, name)  # one that cannot be had is told before anything is read
     say(f"{name}: joining features to labels")
     data = build(config, name)
-    tags = {
-        "mlops.model": name,
-        "mlops.dataset_digest": data.digests.whole,
-        "mlops.policy_digest": policy_digest(model),
-        **surroundings(config, name),
-    }
-    with (
-        resuming.keeping(config, name, data.digests.whole) as kept,
-        registry.run(config, name, tags) as run_id,
-    ):
-        fitted = fit(config, name, data, say, kept)
-        measured = measure(config, name, data, fitted)
-        evaluated = evaluate(config, name, data, fitted, say, curve=learning_curve)
-        digests = store(Trained(config, name, run_id, data, fitted, measured, evaluated))
-    version = register(config, name, run_id) if register else None
+    tags = lineage(config, name, data)
+    with resuming.keeping(config, name, data.digests.whole) as kept:
+        with registry.watching(config.tracking.system_metrics) as samples:
+            fitted = fit(config, name, data, say, kept)
+            measured = measure(config, name, data, fitted)
+            evaluated = evaluate(config, name, data, fitted, say, curve=learning_curve)
+        trained = Trained(config, name, key, data, fitted, measured, evaluated)
+        digests = store(trained, Circumstances(start, tags, samples, register is not None))
+    sent = _send(config, key, register)
+    delivered = sent if isinstance(sent, Delivered) else None
     return TrainResult(
         model=name,
-        run_id=run_id,
-        version=version,
-        alias=registry.CHALLENGER if register else None,
+        run_id=delivered.run_id if delivered else None,
+        version=delivered.version if delivered else None,
+        alias=registry.CHALLENGER if delivered and delivered.version else None,
         task=model.task,
         metrics=measured.metrics,
         cross_validation=fitted.cross_validation,
@@ -79,6 +75,7 @@ def train(
             *absent(model, data.labels[~data.held], "training"),
             *absent(model, data.labels[data.held], "held out"),
             *doubts(model, fitted.decided),
+            *_left_behind(config, sent),
         ),
         dataset_digest=data.digests.whole,
         model_digest=digests["model"],
@@ -86,7 +83,7 @@ def train(
         baselines=evaluated.baselines,
         slices=evaluated.found,
         learning_curve=evaluated.curve,
-        report=registry.artifact_place(config, run_id, f"evidence/{REPORT_FILE}"),
+        report=sent.report,
         params=fitted.params,
         search=fitted.search.summary,
         optimism=fitted.search.summary.optimism,
@@ -94,4 +91,22 @@ def train(
         operating_point=fitted.decided.operating_point,
         evals=fitted.search.summary.trials,
         seconds=round(time.monotonic() - started, 1),
+        unsent=sent if isinstance(sent, Unsent) else None,
     )
+
+
+def _send(config: Config, key: str, register: Register | None) -> Delivered | Unsent:
+    """Send a run that is in the outbox; where that fails it stays there."""
+    try:
+        return outbox.deliver(config, key, register, config.tracking.deadline)
+    except MlopsError as error:
+        return outbox.keep(config, key, error)
+
+
+def _left_behind(config: Config, sent: Delivered | Unsent) -> list[str]:
+    """Say how many earlier runs still wait, where MLflow could take them now."""
+    count = len(outbox.waiting(config))
+    if not count or isinstance(sent, Unsent):
+        return []
+    what = "1 finished run waits" if count == 1 else f"{count} finished runs wait"
+    return [f"{what} to be sent: `mlops sync`"]

@@ -72,18 +72,21 @@ class Found:
         """Return the loss of a trial as people know it."""
         return told(self.metric, trial.loss)
 
-    def runs(self) -> list[TrialRun]:
+    def _finite_loss(self, trial: Trial) -> dict[str, float]:
+        return {"loss": self.told(trial)} if np.isfinite(self.told(trial)) else {}
+
+    def runs(self) -> tuple[TrialRun, ...]:
         """Return each trial as a run in MLflow."""
-        return [
+        return tuple(
             TrialRun(
                 number=each.number,
-                params=each.params,
-                metrics={"loss": self.told(each), "rounds": each.rounds, "folds": each.fits},
+                params={key: str(value) for key, value in each.params.items()},
+                metrics={"rounds": each.rounds, "folds": each.fits, **self._finite_loss(each)},
                 tags={"mlops.stopped": str(each.stopped).lower()},
                 seconds=each.seconds,
             )
             for each in self.trials
-        ]
+        )
 
 
 def find(config: Config, name: str, problem: Problem, say: Say, kept: Path | None) -> Found:

@@ -1,8 +1,10 @@
 """What is kept of a training: the model folder, and the evidence beside it."""
 
 import json
-import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,18 @@ import numpy as np
 from mlops_cli.backends import environment, estimator, files, own_metrics, registry, tables
 from mlops_cli.config import Config, ModelConfig, recorded
 from mlops_cli.domain.comparison import CROSSING
-from mlops_cli.domain.contract import Contract
+from mlops_cli.domain.contract import Contract, policy_digest
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.metrics import multiclass
 from mlops_cli.domain.missing import typical_row
+from mlops_cli.services.training import outbox
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import Fitted, figures
 from mlops_cli.services.training.reporting import Trained, write_evidence
 
 REFERENCE_ROWS = 20_000
+_LONGEST = 6000
+"""Characters of a parameter that MLflow takes."""
 DATASET_FILE = "dataset.json"
 CONFIG_FILE = "config.json"
 SITES_FILE = "sites.json"
@@ -31,6 +36,20 @@ _CODE = {
 }
 DECISION_FILE = "decision.json"
 _VERSION, _THREADS, _DEVICE = "mlops.version.", "mlops.threads", "mlops.device"
+
+
+def lineage(config: Config, name: str, data: TrainingSet) -> dict[str, str]:
+    """Return as tags of a run where it comes from: who, what, which data, which rules."""
+    model = config.models[name]
+    return {
+        "mlflow.user": tables.actor(),
+        "mlflow.source.name": "mlops train",
+        "mlops.model": name,
+        "mlops.dataset_digest": data.digests.whole,
+        "mlops.feature_views": ",".join(model.feature_views),
+        "mlops.policy_digest": policy_digest(model),
+        **surroundings(config, name),
+    }
 
 
 def surroundings(config: Config, name: str) -> dict[str, str]:
@@ -54,34 +73,72 @@ def by_kind(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
     }
 
 
-def store(trained: Trained) -> dict[str, str]:
-    """Write the model with its evidence to the run and return the digests of the model."""
-    config, name, run_id = trained.config, trained.name, trained.run_id
-    data, fitted, model = trained.data, trained.fitted, trained.config.models[trained.name]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder, evidence = Path(scratch) / "model", Path(scratch) / "evidence"
-        digests = write_model(folder, config, name, data, fitted)
-        importance = estimator.importance(fitted.booster, list(model.inputs))
-        write_evidence(evidence, trained, _record(config, name, data, digests))
-        kept: dict[str, object] = {
-            SEARCH_FILE: {**fitted.search.record(), "importance": importance},
-            DATASET_FILE: data.record(),
-            DECISION_FILE: fitted.decided.record(),
-            CONFIG_FILE: recorded(config, name),
-        }
-        if trained.measured.sites:
-            kept[SITES_FILE] = [vars(each) for each in trained.measured.sites]
-        for file, content in kept.items():
-            files.write_text(evidence / file, json.dumps(content, indent=1))
-        registry.log_dataset(config, run_id, name, data.digests.whole, model.labels.source)
-        registry.log_files(config, run_id, evidence, "evidence")
-        source = registry.store_model(config, run_id, name, folder)
-    tags = {"mlops.source": source, **{f"mlops.{key}_digest": d for key, d in digests.items()}}
-    if model.search.nested:
-        registry.log_trials(config, run_id, fitted.search.runs())
-    registry.log(config, run_id, fitted.params, figures(trained.measured, fitted), tags)
-    tables.append(config, "model.trained", name, None, {"run_id": run_id, **digests})
+@dataclass(frozen=True)
+class Circumstances:
+    """How a training came about and what is to become of it."""
+
+    start: int
+    """In ms since 1970."""
+    tags: Mapping[str, str]
+    samples: Sequence[registry.Sample]
+    """What was read of the machine meanwhile."""
+    register: bool
+    """Whether its run is to become a version."""
+
+
+def store(trained: Trained, how: Circumstances) -> dict[str, str]:
+    """Put the run with its model and evidence into the outbox; return the digests of the model."""
+    config, name = trained.config, trained.name
+    with outbox.putting(config, trained.key) as folder:
+        digests = write_model(folder / registry.MODEL, config, name, trained.data, trained.fitted)
+        _write_evidence(folder / registry.EVIDENCE, trained, digests)
+        outbox.write(folder, outbox.Kept(_run(trained, how, digests), digests, how.register))
     return digests
+
+
+def _write_evidence(folder: Path, trained: Trained, digests: Mapping[str, str]) -> None:
+    config, name, data, fitted = trained.config, trained.name, trained.data, trained.fitted
+    importance = estimator.importance(fitted.booster, list(config.models[name].inputs))
+    write_evidence(folder, trained, _record(config, name, data, digests))
+    kept: dict[str, object] = {
+        SEARCH_FILE: {**fitted.search.record(), "importance": importance},
+        DATASET_FILE: data.record(),
+        DECISION_FILE: fitted.decided.record(),
+        CONFIG_FILE: recorded(config, name),
+    }
+    if trained.measured.sites:
+        kept[SITES_FILE] = [vars(each) for each in trained.measured.sites]
+    for file, content in kept.items():
+        files.write_text(folder / file, json.dumps(content, indent=1))
+
+
+def _run(trained: Trained, how: Circumstances, digests: Mapping[str, str]) -> registry.FinishedRun:
+    """Return what MLflow is told of a training besides its files."""
+    model, data, fitted = trained.config.models[trained.name], trained.data, trained.fitted
+    columns = {feature: str(spec.type) for feature, spec in data.features.items()}
+    digest_tags = {f"mlops.{key}_digest": digest for key, digest in digests.items()}
+    end = time.time()
+    return registry.FinishedRun(
+        key=trained.key,
+        name=trained.name,
+        start=how.start,
+        end=round(1000 * end),
+        tags={
+            **how.tags,
+            **digest_tags,
+            registry.TRAINED: datetime.fromtimestamp(end, UTC).isoformat(),
+        },
+        params={key: str(value)[:_LONGEST] for key, value in fitted.params.items()},
+        metrics=figures(trained.measured, fitted),
+        table=registry.TrainingTable(
+            digest=data.digests.whole,
+            source=model.labels.source,
+            columns={**columns, model.labels.column: "float"},
+            rows=len(data.labels),
+        ),
+        trials=fitted.search.runs() if model.search.nested else (),
+        samples=tuple(how.samples),
+    )
 
 
 def _record(
