@@ -16,7 +16,7 @@ from mlops_cli.backends import estimator
 from mlops_cli.config import Config
 from mlops_cli.domain.digest import table_digests
 from mlops_cli.domain.encoding import encode
-from mlops_cli.domain.metrics import evaluate
+from mlops_cli.domain.metrics import METRICS, evaluate
 from mlops_cli.domain.results.judging import Interval
 from mlops_cli.domain.split import held_out
 from mlops_cli.services.training.dataset import TrainingSet
@@ -86,7 +86,8 @@ def claims(seed: int, patients: int) -> tuple[float, float, Interval, float]:
     measured = measure(config, "sick", data, fitted)
     strangers = visits(4000, 10_000 + seed, "N")
     scores = estimator.predict(fitted.booster, encode(strangers, features), features)
-    truth = evaluate("classification", strangers["sick"].to_numpy(float), scores)["roc_auc"]
+    ours = METRICS["classification"].values()
+    truth = evaluate(ours, strangers["sick"].to_numpy(float), scores)["roc_auc"]
     assert measured.naive is not None
     honest = fitted.cross_validation["roc_auc"]
     return measured.naive["roc_auc"], honest, measured.metrics["roc_auc"], truth

@@ -12,9 +12,10 @@ from scipy.stats import norm
 
 from mlops_cli.config import ModelConfig
 from mlops_cli.domain.gates import decide, judge
-from mlops_cli.domain.metrics import evaluate
+from mlops_cli.domain.metrics import METRICS, evaluate
 from mlops_cli.domain.results.judging import Decision
 
+OURS = METRICS["classification"]
 CONFIG = ModelConfig.model_validate(
     {
         "task": "classification",
@@ -56,10 +57,20 @@ def main() -> None:
                 for seed in range(repetitions):
                     truth, new, old = draw(rows, gain, share, np.random.default_rng(seed))
                     ids = np.arange(rows).astype(str)
-                    gates = judge(CONFIG, truth, new, old, ids, {}, seed, thresholds=(0.5, 0.5))
+                    gates = judge(
+                        CONFIG,
+                        truth,
+                        new,
+                        old,
+                        ids,
+                        {},
+                        seed,
+                        thresholds=(0.5, 0.5),
+                        metrics=OURS,
+                    )
                     counts[decide(gates, approval=False)] += 1
                     first, second = (
-                        evaluate("classification", truth, score)["roc_auc"] for score in (new, old)
+                        evaluate(OURS.values(), truth, score)["roc_auc"] for score in (new, old)
                     )
                     naive += first - second >= 0.02
                 shares = [f"{counts[kind] / repetitions:13.1%}" for kind in kinds]

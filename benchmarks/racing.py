@@ -63,7 +63,7 @@ def every_fold(
     """Return the blocks, and the losses `(trials, G)` of random parameters on all folds."""
     entities = np.arange(len(labels)).astype(str)
     features = {f"f{n}": FeatureConfig(type="float") for n in range(matrix.shape[1])}
-    folds = grouped_folds(entities, labels, FOLDS, seed, stratify=True)
+    folds = grouped_folds(entities, labels, FOLDS, seed, task="classification")
     blocks, parts = Blocks.of(entities, folds), estimator.Folds(matrix, labels, folds, features)
     settings, sums, generator = SearchConfig(), [], np.random.default_rng(seed)
     fixed = {"objective": "binary:logistic", "eval_metric": "logloss", "seed": seed}

@@ -159,7 +159,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     matrix, labels = generated(int(sys.argv[2]) if len(sys.argv) > 2 else 12_000)
     ids = np.arange(len(labels)).astype(str)
-    table = matrix, labels, grouped_folds(ids, labels, FOLDS, 7, stratify=True)
+    table = matrix, labels, grouped_folds(ids, labels, FOLDS, 7, task="classification")
     shown: dict[str, tuple[float, float]] = {}
 
     def show(name: str, wall: float, cores: float, more: str = "") -> None:

@@ -44,7 +44,7 @@ def outer_fold(train: tuple, test: tuple, trials: int, seed: int) -> dict[str, f
     """Return the figures of one outer fold."""
     matrix, labels = train
     ids = np.arange(len(labels)).astype(str)
-    inner = grouped_folds(ids, labels, 5, seed, stratify=True)
+    inner = grouped_folds(ids, labels, 5, seed, task="classification")
     found, _ = searched((matrix, labels, inner), settings_of(trials, racing=True))
     linear = make_pipeline(
         SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=1000)
@@ -77,7 +77,7 @@ def main() -> None:
         rows = []
         for seed in range(repeats):
             ids = np.arange(len(labels)).astype(str)
-            folds = grouped_folds(ids, labels, OUTER, seed, stratify=True)
+            folds = grouped_folds(ids, labels, OUTER, seed, task="classification")
             for fold in range(OUTER):
                 held = folds == fold
                 train, test = (matrix[~held], labels[~held]), (matrix[held], labels[held])

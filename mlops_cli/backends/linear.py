@@ -26,6 +26,8 @@ def fitted_scores(
 ) -> Vector:
     """Fit a ridge or an L2-penalised logistic regression and return its predictions for others.
 
+    Of several classes the logistic regression is multinomial.
+
     Nothing is tuned: C = 1, alpha = 1. Missing numbers become the median of the training rows, with
     a column that says so; categories get a column for each word; numbers are standardised. One
     thread, so that the same rows give the same figures on every machine.
@@ -38,20 +40,28 @@ def fitted_scores(
         others: encoded rows to predict.
 
     Returns:
-        Probabilities of 1, or values, shape (others,).
+        Probabilities of 1, or values, shape (others,); of several classes (others, classes).
     """
     left, right = _design(features, rows, others)
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if model.task == "classification":
+        if model.task != "regression":
             logistic = LogisticRegression(max_iter=1000).fit(left, labels)
-            return np.asarray(logistic.predict_proba(right)[:, 1], dtype=np.float64)
+            found = np.asarray(logistic.predict_proba(right), dtype=np.float64)
+            return found[:, 1] if model.task == "classification" else _whole(found, logistic, model)
         # The direct solvers depend on nothing but the rows; the iterative ones draw at random.
         solver = "sparse_cg" if sparse.issparse(left) else "cholesky"
         predicted = Ridge(solver=solver).fit(left, labels).predict(right)
     lowest = 0.0 if model.output == "count" else -np.inf
     bounds = model.output_range or (lowest, np.inf)
     return np.clip(np.asarray(predicted, dtype=np.float64), *bounds)
+
+
+def _whole(found: Vector, logistic: LogisticRegression, model: ModelConfig) -> Vector:
+    """Give classes that no training row has their column, of zeros."""
+    whole = np.zeros((len(found), len(model.labels.classes)))
+    whole[:, logistic.classes_.astype(np.intp)] = found
+    return whole
 
 
 def _design(features: Mapping[str, FeatureConfig], rows: Matrix, others: Matrix) -> tuple[Any, Any]:

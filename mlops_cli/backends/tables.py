@@ -42,6 +42,7 @@ INFERENCE = sa.Table(
     sa.Column("probability", sa.Float),
     sa.Column("features", sa.JSON, nullable=False),
     sa.Column("feature_age_seconds", sa.Float),
+    sa.Column("probabilities", sa.JSON(none_as_null=True)),
     sa.Index("inference_log_window", "model", "time"),
 )
 
@@ -68,10 +69,23 @@ def _engine(url: str, name: str) -> sa.Engine:
         sa.event.listen(engine, "begin", lambda opened: opened.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.begin() as connection:
         _METADATA.create_all(connection, [_METADATA.tables[name]])
+        _widen(connection, _METADATA.tables[name])
         if engine.dialect.name == "sqlite" and name == AUDIT.name:
             for trigger in _TRIGGERS:
                 connection.execute(sa.text(trigger))
     return engine
+
+
+def _widen(connection: sa.Connection, table: sa.Table) -> None:
+    """Add the columns that a table of an earlier version lacks; they are empty in its rows."""
+    has = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    # Another process may be faster; SQLite is locked from before the table was looked at.
+    exists = "" if connection.dialect.name == "sqlite" else "IF NOT EXISTS "
+    for column in table.columns:
+        if column.name not in has:
+            kind = column.type.compile(connection.dialect)
+            change = f"ALTER TABLE {table.name} ADD COLUMN {exists}{column.name} {kind}"
+            connection.execute(sa.text(change))
 
 
 def _durable(connection: Any, _record: object) -> None:

@@ -103,7 +103,7 @@ def lineage(
     found = audit.lineage(session.config, prediction_id)
     logged = found.prediction
     rows = [
-        ("prediction", f"{logged.score:.4f} for {logged.entity or 'a row of a file'}"),
+        ("prediction", f"{logged.said} for {logged.entity or 'a row of a file'}"),
         ("made", logged.time.isoformat(timespec="seconds")),
         ("features", json.dumps(logged.features, ensure_ascii=False)),
         ("version", f"{logged.model} {found.version}"),

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from mlops_cli.config import ModelConfig
     from mlops_cli.domain.results.prediction import Prediction
 
-_SCALES = {"log odds": "log odds", "log": "the logarithm of the prediction"}
+_SCALES = {
+    "log odds": "log odds",
+    "log": "the logarithm of the prediction",
+    "margin of the class": "the margin of that class",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -106,12 +110,9 @@ def _batch(session: Session, model: str, source: Path, output: Path) -> Answer:
 
 
 def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
-    shown = answer.prediction if answer.probability is None else answer.probability
-    what = "prediction" if answer.probability is None else "probability"
-    band = f" ({answer.band})" if answer.band else ""
     old = age(timedelta(seconds=answer.feature_age_seconds or 0))
     parts: list[object] = [
-        f"{answer.entity}: {what} {number(shown)}{band}",
+        f"{answer.entity}: {_said(answer)}",
         f"{answer.model} version {answer.version}, features {old} old, id {answer.prediction_id}",
     ]
     if answer.contributions is not None:
@@ -132,6 +133,21 @@ def _view(model: "ModelConfig", answer: "Prediction") -> list[object]:
         end = after if answer.calibration else ""
         parts.append(f"on the scale of {scale}, starting from {base}{end}\n")
     return parts
+
+
+def _said(answer: "Prediction") -> str:
+    if answer.probabilities:
+        others = [
+            f"{word} {number(chance)}"
+            for word, chance in answer.probabilities.items()
+            if word != answer.prediction
+        ]
+        chance = f"probability {number(answer.probability)}"
+        return f"{answer.prediction}, {chance} ({', '.join(others)})"
+    band = f" ({answer.band})" if answer.band else ""
+    if answer.probability is None:
+        return f"prediction {number(float(answer.prediction))}{band}"
+    return f"probability {number(answer.probability)}{band}"
 
 
 def _with_unit(value: object, unit: str) -> str:

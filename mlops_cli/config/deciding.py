@@ -10,7 +10,7 @@ from mlops_cli.config.values import Number
 VALUE, SECTION = "[value]", "[section]"
 """Which form of a key was written; pydantic puts them into the place of an error."""
 
-Calibrating = Literal["auto", "none", "platt", "isotonic"]
+Calibrating = Literal["auto", "none", "platt", "isotonic", "temperature"]
 Device = Literal["auto", "cpu", "cuda"]
 Output = Literal["value", "count"]
 

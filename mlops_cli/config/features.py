@@ -1,11 +1,20 @@
 """Features, the tables they come from, and labels."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mlops_cli.config.section import MisfitError, Section
-from mlops_cli.config.values import Column, Duration, Keys, LocalPlace, Name, Number
+from mlops_cli.config.values import (
+    Column,
+    Duration,
+    Keys,
+    LocalPlace,
+    Name,
+    Number,
+    Word,
+    refuse_twice,
+)
 
 FeatureType = Literal["int", "float", "bool", "category"]
 MissingPolicy = Literal["use", "impute", "refuse"]
@@ -186,7 +195,13 @@ class LabelsConfig(Section):
         ".parquet, .csv or .jsonl, or else a folder with a Parquet file for each month"
     )
     column: Column = Field(
-        description="the label: 0 or 1 for classification, a number for regression"
+        description="the label: 0 or 1 for classification, a class for multiclass, a number for "
+        "regression"
+    )
+    classes: Annotated[tuple[Word, ...], AfterValidator(refuse_twice)] = Field(
+        (),
+        description="multiclass: the words of the label in a fixed order, as [none, mild, severe]; "
+        "a whole number in the table is a word of the list, or else a position in it, from 0",
     )
     timestamp: Column = Field(
         "event_timestamp",
@@ -197,6 +212,20 @@ class LabelsConfig(Section):
         validate_default=True,
         description="how long after the prediction the label is known",
     )
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The position of each class by all that a table may say for it.
+
+        >>> LabelsConfig(source="a.csv", column="grade", classes=("low", "mid", "high")).positions
+        {'0': 0, '1': 1, '2': 2, 'low': 0, 'mid': 1, 'high': 2}
+        >>> LabelsConfig(source="a.csv", column="grade", classes=("1", "2", "3")).positions
+        {'1': 0, '2': 1, '3': 2}
+        """
+        words = {word: position for position, word in enumerate(self.classes)}
+        if any(word.isdigit() for word in words):
+            return words
+        return {str(position): position for position in words.values()} | words
 
 
 def _kind_of(window: WindowConfig) -> FeatureType:

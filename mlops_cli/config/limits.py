@@ -1,12 +1,23 @@
-"""The limits a model is held to: fairness, promotion gates, drift."""
+"""What a model is measured by and held to: metrics, fairness, promotion gates, drift."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from mlops_cli.config.section import Section
-from mlops_cli.config.tasks import FairnessMetric, Metric
-from mlops_cli.config.values import Integer, Number
+from mlops_cli.config.values import Function, Integer, Name, Number, Word
+
+
+class MetricConfig(Section):
+    """A metric of your own: a function in a file beside config.yaml."""
+
+    function: Function = Field(
+        description="module:function, as clinic:net_benefit for `net_benefit` in clinic.py; called "
+        "with labels (n,) and scores, probabilities of 1 or values (n,), or for multiclass the "
+        "positions of the labels in labels.classes and probabilities (n, classes); returns a number"
+    )
+    higher_is_better: bool = Field(True, description="false: the lower the better")
+    description: str = Field("", description="what it means, in words for people")
 
 
 class ProtectedConfig(Section):
@@ -26,8 +37,15 @@ class ProtectedConfig(Section):
 class FairnessConfig(Section):
     """The gaps between groups that are tolerated."""
 
-    metrics: tuple[FairnessMetric, ...] | None = Field(
-        None, description="default: equal_opportunity (classification), mae (regression)"
+    metrics: tuple[Name, ...] | None = Field(
+        None,
+        description="demographic_parity, equal_opportunity, equalized_odds, predictive_parity "
+        "(classification), accuracy, equal_opportunity (multiclass), mae, mean_residual "
+        "(regression), or metrics of your own; default: equal_opportunity (classification, or "
+        "multiclass with `positive`), accuracy (multiclass), mae (regression)",
+    )
+    positive: Word | None = Field(
+        None, description="multiclass: the class that equal_opportunity is about"
     )
     limit: Number = Field(
         0.2, gt=0, description="largest tolerated gap between two groups, in the metric's unit"
@@ -40,7 +58,7 @@ class FairnessConfig(Section):
 class GatesConfig(Section):
     """What a challenger must show before it becomes champion."""
 
-    floor: dict[Metric, Number] = Field(
+    floor: dict[Name, Number] = Field(
         default_factory=dict, description="worst acceptable value on the holdout, by metric"
     )
     min_improvement: Number = Field(
@@ -53,7 +71,7 @@ class GatesConfig(Section):
         gt=0,
         description="an interval wider than +- this cannot tell: inconclusive rather than refused",
     )
-    not_worse: dict[Metric, Number] = Field(
+    not_worse: dict[Name, Number] = Field(
         default_factory=dict,
         description="secondary metrics and the loss tolerated in each (non-inferiority margin)",
     )

@@ -4,30 +4,31 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mlops_cli.config.deciding import (
-    Calibrating,
-    ClassWeight,
-    Device,
-    Output,
-    Threshold,
-    ThresholdConfig,
-)
-from mlops_cli.config.expression import Kind, kind_of, parse
+from mlops_cli.config import column_checks, task_checks
+from mlops_cli.config.deciding import Calibrating, ClassWeight, Device, Output, Threshold
 from mlops_cli.config.features import FeatureConfig, FeatureViewConfig, LabelsConfig
 from mlops_cli.config.imports import ImportConfig
-from mlops_cli.config.limits import DriftConfig, FairnessConfig, GatesConfig, ProtectedConfig
-from mlops_cli.config.section import MisfitError, Section
-from mlops_cli.config.tasks import TASK_FAIRNESS, TASK_METRICS, FairnessMetric, Metric, Task
+from mlops_cli.config.limits import (
+    DriftConfig,
+    FairnessConfig,
+    GatesConfig,
+    MetricConfig,
+    ProtectedConfig,
+)
+from mlops_cli.config.section import Section
+from mlops_cli.config.tasks import Task
 from mlops_cli.config.training import HoldoutConfig, SearchConfig
 from mlops_cli.config.values import Column, Name, Number
-from mlops_cli.errors import nearest
 
 
 class ModelConfig(Section):
     """One model, from its features to the limits it is watched by."""
 
     description: str = Field("", description="what the model predicts and for whom")
-    task: Task = Field(description="classification (label 0 or 1) or regression (label a number)")
+    task: Task = Field(
+        description="classification (label 0 or 1), multiclass (label one of labels.classes) or "
+        "regression (label a number)"
+    )
     entity: Column = Field(
         description="column that identifies what a row is about; ids are strings; held out whole"
     )
@@ -47,8 +48,13 @@ class ModelConfig(Section):
     output: Output = Field(
         "value", description="regression: count for labels 0, 1, 2... (Poisson objective)"
     )
-    primary_metric: Metric | None = Field(
-        None, description="default: roc_auc (classification), rmse (regression)"
+    metrics: dict[Name, MetricConfig] = Field(
+        default_factory=dict, description="metrics of your own, by name, beside those of the task"
+    )
+    primary_metric: Name | None = Field(
+        None,
+        description="the metric that decides, one of the task or of your own; default: roc_auc "
+        "(classification, multiclass), rmse (regression)",
     )
     threshold: Threshold = Field(
         0.5,
@@ -60,7 +66,8 @@ class ModelConfig(Section):
         "auto",
         description="classification: how scores are made probabilities after training. auto: platt "
         "or isotonic (over 1,000 rows) if it lowers the log loss on unseen entities by more than "
-        "its standard error, or if class_weight is set; else none",
+        "its standard error, or if class_weight is set; else none. multiclass: auto, none or "
+        "temperature",
     )
     class_weight: ClassWeight = Field(
         "none",
@@ -144,144 +151,28 @@ class ModelConfig(Section):
         return self.sites or self.holdout.groups
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> str:
         """The metric that decides."""
-        return self.primary_metric or ("roc_auc" if self.task == "classification" else "rmse")
+        return self.primary_metric or ("rmse" if self.task == "regression" else "roc_auc")
 
     @property
-    def fairness_metrics(self) -> tuple[FairnessMetric, ...]:
-        """The fairness metrics that apply to this task."""
-        default: FairnessMetric = "equal_opportunity" if self.task == "classification" else "mae"
-        return self.fairness.metrics or (default,)
+    def positive(self) -> int | None:
+        """The position of the class that equal_opportunity is about, where there are several."""
+        named = self.fairness.positive
+        return None if named is None else self.labels.classes.index(named)
 
-    @model_validator(mode="after")
-    def _words_fit(self) -> Self:
-        for name in (self.metric, *self.gates.floor, *self.gates.not_worse):
-            if name not in TASK_METRICS[self.task]:
-                words = ", ".join(TASK_METRICS[self.task])
-                raise ValueError(f"metric {name!r} does not fit {self.task}: use one of {words}")
-        for fairness in self.fairness_metrics:
-            if fairness not in TASK_FAIRNESS[self.task]:
-                raise ValueError(f"fairness metric {fairness!r} does not fit {self.task}")
-        bounded = self.output_range is not None
-        if bounded and (self.task != "regression" or self.output_range != (0.0, 1.0)):
-            raise ValueError("output_range is [0, 1] and belongs to regression")
-        return self
-
-    @model_validator(mode="after")
-    def _decisions_fit(self) -> Self:
-        counts = self.output == "count"
-        if counts and (self.task != "regression" or self.output_range is not None):
-            raise ValueError("output: count belongs to regression without an output_range")
+    @property
+    def fairness_metrics(self) -> tuple[str, ...]:
+        """The fairness metrics that are asked for, or the one of the task."""
+        if self.fairness.metrics:
+            return self.fairness.metrics
         if self.task == "regression":
-            only = {
-                "a threshold rule": isinstance(self.threshold, ThresholdConfig),
-                "class_weight": self.class_weight != "none",
-                f"calibration: {self.calibration}": self.calibration not in {"auto", "none"},
-            }
-            if wrong := [what for what, written in only.items() if written]:
-                raise ValueError(f"{wrong[0]} belongs to classification")
-        if self.class_weight != "none" and "scale_pos_weight" in (self.search.space or ()):
-            raise ValueError("class_weight and search.space.scale_pos_weight are the same thing")
-        return self
+            return ("mae",)
+        found = self.task == "classification" or self.fairness.positive is not None
+        return ("equal_opportunity",) if found else ("accuracy",)
 
     @model_validator(mode="after")
-    def _features_are_distinct(self) -> Self:
-        names = [name for view in self.feature_views.values() for name in view.features]
-        if twice := set(names) & set(self.derived):
-            raise ValueError(f"feature {min(twice)!r} is in a view and derived")
-        names += self.derived
-        reserved = {*self.keys, self.labels.column, self.labels.timestamp}
-        reserved |= {view.timestamp for view in self.feature_views.values()}
-        reserved |= {view.created for view in self.feature_views.values() if view.created}
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"feature {name!r} is defined in two feature views")
-            if name in reserved:
-                raise ValueError(f"feature {name!r} is also the entity, label or time column")
-        if self.labels.column in {*self.keys, self.labels.timestamp}:
-            raise ValueError(f"the label {self.labels.column!r} is also the entity or time column")
-        if not any(spec.input for spec in self.features.values()):
-            raise ValueError("no feature has input: true")
+    def _fits_together(self) -> Self:
+        for check in (*task_checks.CHECKS, *column_checks.CHECKS):
+            check(self)
         return self
-
-    @model_validator(mode="after")
-    def _derived_can_be_computed(self) -> Self:
-        kinds: dict[str, Kind] = {name: _kind(spec) for name, spec in self.stored.items()}
-        for name, spec in self.derived.items():
-            place = ("derived", name)
-            if spec.expression is None:
-                raise MisfitError(f"derived feature {name!r} needs an expression", *place)
-            if spec.window is not None:
-                wrong = f"derived feature {name!r}: a window belongs into a view"
-                raise MisfitError(wrong, *place, "window")
-            try:
-                given = kind_of(parse(spec.expression), kinds)
-            except ValueError as error:
-                wrong = f"derived feature {name!r}: {error}"
-                raise MisfitError(wrong, *place, "expression") from error
-            if given != _kind(spec):
-                wrong = f"derived feature {name!r} is {spec.type}, not {given}"
-                raise MisfitError(wrong, *place, "type")
-            kinds[name] = given
-        return self
-
-    @model_validator(mode="after")
-    def _imports_name_our_columns(self) -> Self:
-        stamps = {self.labels.timestamp, self.labels.column}
-        for view in self.feature_views.values():
-            stamps |= {view.timestamp, *filter(None, [view.created])}
-        known = {*self.keys, *self.stored, *stamps}
-        for part in ("columns", "sentinels", "words"):
-            for name in getattr(self.imports, part):
-                if name not in known:
-                    hint = nearest(name, known)
-                    raise ValueError(f"imports.{part}: {name!r} is no column of ours; {hint}")
-        for name, words in self.imports.words.items():
-            allowed = self.stored[name].categories if name in self.stored else ()
-            if odd := [word for word in words.values() if allowed and word not in allowed]:
-                raise ValueError(f"imports.words.{name}: {odd[0]!r} is no category of it")
-        return self
-
-    @model_validator(mode="after")
-    def _sites_are_known(self) -> Self:
-        for place, name in (("sites", self.sites), ("holdout.groups", self.holdout.groups)):
-            spec = self.features.get(name or "")
-            if name is None or name in self.keys[1:]:
-                continue
-            if name == self.entity:
-                raise ValueError(f"{place} is the entity, which is kept whole anyway: name a site")
-            if spec is None:
-                raise ValueError(
-                    f"{place}: {name!r} is neither a feature nor a key; "
-                    "add it as a category with input: false"
-                )
-            if spec.type == "float":
-                raise ValueError(f"{place}: {name!r} is a float; a site is a category or a number")
-        return self
-
-    @model_validator(mode="after")
-    def _slices_are_features(self) -> Self:
-        for name in self.slices:
-            if name not in self.features:
-                known = ", ".join(self.features)
-                raise ValueError(f"slice {name!r} is not a feature; the features are {known}")
-        return self
-
-    @model_validator(mode="after")
-    def _protected_have_groups(self) -> Self:
-        for name, protected in self.protected.items():
-            spec = self.features.get(name)
-            if spec is None:
-                raise ValueError(
-                    f"protected attribute {name!r} is not a feature; add it with input: false"
-                )
-            if (spec.type in {"int", "float"}) != bool(protected.bins):
-                raise ValueError(
-                    f"protected attribute {name!r}: bins are for numbers, and numbers need them"
-                )
-        return self
-
-
-def _kind(spec: FeatureConfig) -> Kind:
-    return "text" if spec.type == "category" else "number"

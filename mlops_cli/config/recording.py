@@ -29,13 +29,15 @@ def recorded(config: Config, name: str) -> dict[str, Any]:
 def restored(config: Config, name: str, record: dict[str, Any]) -> Config:
     """Return the configuration with the seed and the model's block of a record.
 
-    The tables are where they are now: what is in them is compared, not where they stand.
+    The tables are where they are now: what is in them is compared, not where they stand. Functions
+    are those that config.yaml names now: a record names no code that is run.
 
     Raises:
         InputError: This version of the program cannot read the record.
     """
     model, now = deepcopy(record["model"]), config.models[name]
     model.setdefault("calibration", "none")  # a run of before there was one had none
+    model |= now.model_dump(include={"metrics"})  # code that is run is named by config.yaml
     model["labels"]["source"] = now.labels.source
     for view, section in model["feature_views"].items():
         if view in now.feature_views:

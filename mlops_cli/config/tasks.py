@@ -1,17 +1,18 @@
-"""The two tasks, and the metrics that fit each."""
+"""The three tasks, and the metrics that fit each."""
 
 from typing import Literal
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multiclass", "regression"]
 Metric = Literal[
     "roc_auc", "pr_auc", "accuracy", "precision", "recall", "f1", "mcc", "brier", "log_loss",
-    "rmse", "mae", "r2", "mape",
+    "f1_macro", "f1_weighted", "rmse", "mae", "r2", "mape",
 ]  # fmt: skip
 FairnessMetric = Literal[
     "demographic_parity",
     "equal_opportunity",
     "equalized_odds",
     "predictive_parity",
+    "accuracy",
     "mae",
     "mean_residual",
 ]
@@ -19,6 +20,9 @@ FairnessMetric = Literal[
 TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
     "classification": (
         "roc_auc", "pr_auc", "accuracy", "precision", "recall", "f1", "mcc", "brier", "log_loss",
+    ),
+    "multiclass": (
+        "roc_auc", "accuracy", "f1_macro", "f1_weighted", "mcc", "brier", "log_loss",
     ),
     "regression": ("rmse", "mae", "r2", "mape"),
 }  # fmt: skip
@@ -29,5 +33,6 @@ TASK_FAIRNESS: dict[Task, tuple[FairnessMetric, ...]] = {
         "equalized_odds",
         "predictive_parity",
     ),
+    "multiclass": ("accuracy", "equal_opportunity"),
     "regression": ("mae", "mean_residual"),
 }

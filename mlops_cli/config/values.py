@@ -120,6 +120,11 @@ Number = Annotated[float, BeforeValidator(refuse_flag)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name of ours: lower case letters, digits, underscores; safe as a path, table or metric."""
 
+Function = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+]
+"""A function in a file of the project, as clinic:net_benefit."""
+
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """The name of a column in a table of the user's."""
 

@@ -1,16 +1,21 @@
 """Whether a calibration helps on rows it has not seen, and which."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_cli.config.deciding import Calibrating
-from mlops_cli.config.tasks import Task
 from mlops_cli.domain import metrics
-from mlops_cli.domain.calibration import Isotonic, Platt, fit_isotonic, fit_platt
-from mlops_cli.domain.metrics import Array, Vector
+from mlops_cli.domain.calibration import (
+    Calibration,
+    Platt,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+)
+from mlops_cli.domain.metrics import Array, MetricDefinition, Vector, multiclass
 from mlops_cli.domain.results.training import CalibrationChoice, CalibrationTrial
 from mlops_cli.domain.split import entity_codes
 
@@ -21,9 +26,10 @@ RANKING = {"roc_auc", "pr_auc"}
 """Metrics that go by the order of the scores alone."""
 
 Folds = npt.NDArray[np.int64]
-_FITS: dict[str, Callable[[Vector, Vector], Platt | Isotonic]] = {
+_FITS: dict[str, Callable[[Vector, Vector], Calibration]] = {
     "platt": fit_platt,
     "isotonic": fit_isotonic,
+    "temperature": fit_temperature,
 }
 
 
@@ -31,7 +37,7 @@ _FITS: dict[str, Callable[[Vector, Vector], Platt | Isotonic]] = {
 class Calibrated:
     """The calibration of a model, and the evidence for it."""
 
-    calibration: Platt | Isotonic | None
+    calibration: Calibration | None
     choice: CalibrationChoice
 
 
@@ -45,19 +51,22 @@ def choose(
 ) -> Calibrated:
     """Fit the calibration asked for; for `auto` the simplest that no other is shown to beat.
 
-    `auto` goes from none over Platt to isotonic (over `MANY_ROWS` rows), and takes the next where
-    its log loss on unseen rows is lower by more than the standard error of the difference, entities
-    counting as one observation. Scores that are known to be distorted it never leaves as they are.
+    `auto` goes from none over Platt to isotonic (over `MANY_ROWS` rows), for several classes from
+    none to temperature, and takes the next where its log loss on unseen rows is lower by more than
+    the standard error of the difference, entities counting as one observation. Scores that are
+    known to be distorted it never leaves as they are.
 
     Args:
         asked: the method, or auto.
-        scores: predictions for unseen rows, `(n,)`.
-        truth: 0 and 1, `(n,)`.
+        scores: predictions for unseen rows, `(n,)` or `(n, classes)`.
+        truth: 0 and 1, or positions of classes, `(n,)`.
         entities: what each row is about, `(n,)`.
         folds: the fold of each row, `(n,)`; whole entities.
         distorted: whether the model was trained to give other scores than probabilities.
     """
     methods = ["platt", *(["isotonic"] if len(truth) > MANY_ROWS else [])]
+    if scores.ndim == 2:
+        methods = ["temperature"]
     if asked != "auto":
         methods = [each for each in _FITS if each == asked]
     plain = _losses(scores, truth)
@@ -76,14 +85,14 @@ def choose(
 
 
 def across(method: str, scores: Vector, truth: Vector, folds: Folds) -> Vector:
-    """Return scores `(n,)` calibrated by what was fitted on the other folds; none changes nothing.
+    """Return scores calibrated by what was fitted on the other folds; none changes nothing.
 
     >>> across("none", np.array([0.2, 0.8]), np.array([0.0, 1.0]), np.array([0, 1])).tolist()
     [0.2, 0.8]
     """
     if method == "none":
         return scores
-    calibrated = np.empty(len(scores))
+    calibrated = np.empty(scores.shape)
     for number in np.unique(folds):
         held = folds == number
         calibrated[held] = _FITS[method](scores[~held], truth[~held]).apply(scores[held])
@@ -92,6 +101,8 @@ def across(method: str, scores: Vector, truth: Vector, folds: Folds) -> Vector:
 
 def _losses(scores: Vector, truth: Vector) -> Vector:
     """Return the log loss of each row, `(n,)`."""
+    if scores.ndim == 2:
+        return multiclass.row_losses(truth, scores)
     given = np.where(truth == 1, scores, 1 - scores)
     return np.asarray(-np.log(np.maximum(given, np.finfo(np.float64).eps)))
 
@@ -111,20 +122,25 @@ def _difference(before: Vector, after: Vector, entities: Array) -> tuple[float, 
 
 
 def pooled_metrics(
-    task: Task, labels: Vector, scores: Vector, calibrated: Vector, threshold: float
+    wanted: Collection[MetricDefinition],
+    labels: Vector,
+    scores: Vector,
+    calibrated: Vector,
+    threshold: float,
 ) -> dict[str, float]:
-    """Return every metric of out of fold predictions that were calibrated fold by fold.
+    """Return metrics of out of fold predictions that were calibrated fold by fold.
 
     Each fold has a calibration of its own, which keeps the order within the fold and disturbs it
-    across them. What goes by the order alone is therefore taken from the scores as they were.
+    across them. What goes by the order alone is therefore taken from the scores as they were. With
+    several classes a temperature moves the order of the rows itself, and nothing is.
 
     Args:
-        task: What is predicted.
+        wanted: The metrics, all of one task.
         labels: The truth, shape (rows,).
         scores: Out of fold, as the trees gave them.
         calibrated: The same, calibrated.
         threshold: From which probability the predicted class is 1.
     """
-    found = metrics.evaluate(task, labels, calibrated, threshold)
-    raw = metrics.evaluate(task, labels, scores, threshold)
-    return {key: raw[key] if key in RANKING else value for key, value in found.items()}
+    found = metrics.evaluate(wanted, labels, calibrated, threshold)
+    by_order = [each for each in wanted if each.name in RANKING] if scores.ndim == 1 else []
+    return found | metrics.evaluate(by_order, labels, scores, threshold)

@@ -1,7 +1,8 @@
 """From a model's scores to probabilities that come true as often as they say.
 
 A calibration is fitted on predictions for unseen rows and kept as plain numbers. It never turns the
-ranking round. Trees trained with class weights, and trees stopped early, need one most.
+ranking round. Trees trained with class weights, and trees stopped early, need one most. For two
+classes scores are `(n,)`, for several `(n, classes)`.
 """
 
 from typing import Annotated, Literal
@@ -9,7 +10,8 @@ from typing import Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.special import expit, logit
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit, logsumexp, softmax
 
 from mlops_cli.config.section import Section
 
@@ -52,7 +54,27 @@ class Isotonic(Section):
         return np.interp(scores, self.scores, self.probabilities)
 
 
-Calibration = Annotated[Platt | Isotonic, Field(discriminator="method")]
+class Temperature(Section):
+    """Every log probability times one number (Guo et al. 2017): p_k ~ s_k ** sharpness."""
+
+    method: Literal["temperature"] = "temperature"
+    sharpness: float
+    """1 / T: above 1 where the scores were too cautious, below where they were too sure."""
+
+    def apply(self, scores: Vector) -> Vector:
+        """Return the probabilities for scores, `(n, classes)`; the likeliest class stays so.
+
+        >>> Temperature(sharpness=2).apply(np.array([[0.25, 0.25, 0.5]])).round(3).tolist()
+        [[0.167, 0.167, 0.667]]
+        """
+        return np.asarray(softmax(self.sharpness * _logs(scores), axis=1))
+
+
+Calibration = Annotated[Platt | Isotonic | Temperature, Field(discriminator="method")]
+
+
+def _logs(scores: Vector) -> Vector:
+    return np.log(np.maximum(scores, _EDGE))
 
 
 def _log_odds(scores: Vector) -> Vector:
@@ -110,9 +132,34 @@ def fit_platt(scores: Vector, truth: Vector) -> Platt:
     return Platt(slope=_rounded(line[0]), intercept=_rounded(line[1]))
 
 
-def _rounded(value: float) -> float:
+def fit_temperature(scores: Vector, truth: Vector) -> Temperature:
+    """Find the sharpness of the least log loss, which is convex in it, between 1/20 and 20.
+
+    Args:
+        scores: predictions for unseen rows, `(n, classes)`.
+        truth: positions of the classes, `(n,)`.
+
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.dirichlet((1, 1, 1), 20_000)
+    >>> truth = np.array([rng.choice(3, p=each) for each in p], dtype=float)
+    >>> round(fit_temperature(softmax(2 * np.log(p), axis=1), truth).sharpness, 1)
+    0.5
+    """
+    logs = _logs(scores)
+    own = logs[np.arange(len(truth)), truth.astype(np.intp)]
+
+    def loss(power: float) -> float:
+        sharpness = np.exp(power)
+        return float((logsumexp(sharpness * logs, axis=1) - sharpness * own).mean())
+
+    limit = float(np.log(20))
+    found = minimize_scalar(loss, bounds=(-limit, limit), method="bounded", options={"xatol": 1e-6})
+    return Temperature(sharpness=_rounded(float(np.exp(found.x)), digits=5))
+
+
+def _rounded(value: float, digits: int = 9) -> float:
     """Leave out the digits in which two processors may differ."""
-    return float(f"{value:.9g}")
+    return float(f"{value:.{digits}g}")
 
 
 def fit_isotonic(scores: Vector, truth: Vector) -> Isotonic:

@@ -36,14 +36,19 @@ def obstacle(champion: Contract, challenger: Contract, rows: pd.DataFrame) -> Ga
     """
     if champion.holdout != challenger.holdout:
         return _undecided("the holdout was changed: the champion may have seen these rows")
-    for part in ("task", "label", "entity"):
-        if (was := getattr(champion, part)) != (now := getattr(challenger, part)):
+    for part in ("task", "label", "entity", "classes"):
+        was, now = (_said(getattr(each, part)) for each in (champion, challenger))
+        if was != now:
             return _undecided(f"the champion has {part} {was}, the challenger {now}")
     if missing := set(champion.inputs) - set(rows.columns):
         return _undecided(f"the champion needs {min(missing)}, which the rows do not have")
     if rows.empty:
         return _undecided("the champion may have seen every held out entity: all have other labels")
     return None
+
+
+def _said(part: str | tuple[str, ...]) -> str:
+    return part if isinstance(part, str) else ", ".join(part)
 
 
 def _undecided(message: str) -> Gate:

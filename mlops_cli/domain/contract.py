@@ -23,6 +23,8 @@ class Contract(Section):
     keys: tuple[str, ...]
     """The columns that identify a row, the entity first."""
     label: str
+    classes: tuple[str, ...] = ()
+    """The words of the label, where the task is multiclass; scores have them in this order."""
     features: dict[str, FeatureConfig]
     threshold: float
     """As configured, or as a rule has found it in training."""
@@ -53,6 +55,7 @@ class Contract(Section):
             entity=model.entity,
             keys=model.keys,
             label=model.labels.column,
+            classes=model.labels.classes,
             features=features,
             threshold=threshold,
             calibration=calibration,
@@ -82,9 +85,9 @@ class Contract(Section):
         return max(reached)[1] if reached else None
 
 
-DECIDES = {"features", "threshold", "calibration", "bands"}
+DECIDES = {"features", "threshold", "calibration", "bands", "classes"}
 POLICY = {
-    "task", "primary_metric", "threshold", "holdout", "gates", "protected", "fairness",
+    "task", "primary_metric", "metrics", "threshold", "holdout", "gates", "protected", "fairness",
 }  # fmt: skip
 
 

@@ -5,22 +5,21 @@ the true positive rates still differ by 0.1 most of the time. A gap over the lim
 only if it is also significant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from mlops_cli.config.tasks import Task
+from mlops_cli.domain.fairness_rates import Rate, class_rates, rates_of
 from mlops_cli.domain.groups import UNKNOWN
-from mlops_cli.domain.metrics import Array, Matrix, Vector, checked, ratio
+from mlops_cli.domain.metrics import Array, Matrix, MetricDefinition, Vector, checked, ratio
 from mlops_cli.domain.resampling import percentiles, weight_chunks
 from mlops_cli.domain.results.judging import FairnessGap, GroupValue, Interval, Verdict
 from mlops_cli.domain.split import Codes, entity_codes
 
 RESAMPLES = 1000
-
-Rate = tuple[Vector, Vector]
 
 
 def assess(  # noqa: PLR0913
@@ -35,6 +34,8 @@ def assess(  # noqa: PLR0913
     min_group_rows: int,
     threshold: float,
     seed: int,
+    own: Mapping[str, MetricDefinition] | None = None,
+    positive: int | None = None,
 ) -> tuple[FairnessGap, ...]:
     """Compare the groups of every attribute by every metric.
 
@@ -49,16 +50,18 @@ def assess(  # noqa: PLR0913
     on (no positives, for the true positive rate). `unknown` is reported and not compared.
 
     Args:
-        task: classification or regression.
+        task: classification, multiclass or regression.
         truth: labels, `(n,)`.
-        prediction: probabilities of 1, or numbers, `(n,)`.
+        prediction: probabilities of 1, or numbers, `(n,)`; of each class `(n, classes)`.
         groups: for each attribute the group of each row, `(n,)`.
         entities: what each row is about, `(n,)`; the resampling unit.
-        metrics: names from `config.model.FairnessMetric`.
+        metrics: names from `config.tasks.FairnessMetric`, or of `own`.
         limit: largest tolerated gap, in the unit of the metric.
         min_group_rows: rows a group needs to be compared.
         threshold: probability from which the predicted class is 1.
         seed: the same seed gives the same intervals.
+        own: metrics of the project's own, by name: the gap is that of their values in the groups.
+        positive: of several classes the one that equal_opportunity is about.
 
     Returns:
         A gap for each attribute and metric. Its value is the largest minus the smallest group
@@ -67,16 +70,24 @@ def assess(  # noqa: PLR0913
         more.
 
     Raises:
-        InputError: lengths differ, a value is not finite, or a class label is not 0 or 1.
+        InputError: lengths differ, a value is not finite, or a class label is none.
     """
     truth, prediction = checked(task, truth, prediction)
     codes, _ = entity_codes(entities)
-    comparisons = [
-        _Comparison.of(attribute, metric, groups[attribute], rates, codes)
-        for metric in metrics
-        for rates in [_rates(metric, truth, prediction, threshold)]
-        for attribute in groups
-    ]
+
+    def compared(metric: str, attribute: str) -> _Comparison:
+        if own and metric in own:
+            return _Comparison.of_values(
+                attribute, own[metric], groups[attribute], codes, (truth, prediction, threshold)
+            )
+        rates = (
+            class_rates(metric, truth, prediction, positive)
+            if task == "multiclass"
+            else rates_of(metric, truth, prediction, threshold)
+        )
+        return _Comparison.of_rates(attribute, metric, groups[attribute], codes, rates)
+
+    comparisons = [compared(metric, attribute) for metric in metrics for attribute in groups]
     parts: list[list[Matrix]] = [[] for _ in comparisons]
     for weights in weight_chunks(entities, RESAMPLES, seed):
         for part, comparison in zip(parts, comparisons, strict=True):
@@ -87,62 +98,64 @@ def assess(  # noqa: PLR0913
     )
 
 
-def _rates(metric: str, truth: Vector, prediction: Vector, threshold: float) -> list[Rate]:
-    """Return what a metric averages, as numerator and denominator of each row, `(n,)`.
-
-    demographic_parity: selection rate (Dwork et al. 2012). equal_opportunity: true positive rate;
-    equalized_odds: that and the false positive rate (Hardt et al. 2016, definitions 2.2 and 2.1).
-    predictive_parity: positive predictive value (Chouldechova 2017). mae and mean_residual: mean of
-    |y - p| and of y - p. For all of them a gap of 0 means that the groups are treated alike.
-    """
-    named, rows = (prediction >= threshold).astype(float), np.ones_like(truth)
-    true_positives = (truth * named, truth)
-    rates: dict[str, list[Rate]] = {
-        "demographic_parity": [(named, rows)],
-        "equal_opportunity": [true_positives],
-        "equalized_odds": [true_positives, ((1 - truth) * named, 1 - truth)],
-        "predictive_parity": [(truth * named, named)],
-        "mae": [(np.abs(truth - prediction), rows)],
-        "mean_residual": [(truth - prediction, rows)],
-    }
-    return rates[metric]
-
-
 @dataclass(frozen=True)
 class _Comparison:
-    """One metric, one attribute: the sums that make the rates of each group."""
+    """One metric, one attribute: its values in each group."""
 
     attribute: str
     metric: str
     names: tuple[str, ...]
     rows: tuple[int, ...]
-    terms: Matrix
-    """Numerator and denominator of each row, 0 outside its group: `(n, rates * 2 * groups)`."""
     units: Array
     """Entities that each rate of each group rests on, `(rates, groups)`."""
+    values: Callable[[Matrix], Matrix]
+    """The rates of each group in each resample, `(B, n)` to `(B, rates, groups)`; nan: undefined.
+    """
 
     @classmethod
-    def of(
-        cls, attribute: str, metric: str, groups: Array, rates: list[Rate], codes: Codes
+    def of_rates(
+        cls, attribute: str, metric: str, groups: Array, codes: Codes, rates: list[Rate]
     ) -> "_Comparison":
-        names = tuple(sorted(set(groups), key=lambda name: (name == UNKNOWN, name)))
-        member = np.stack([groups == name for name in names], axis=1)
-        terms = [side[:, np.newaxis] * member for rate in rates for side in rate]
+        """Compare rates, whose sums over the groups are one matrix product."""
+        names, member = _members(groups)
+        # Numerator and denominator of each row, 0 outside its group: (n, rates * 2 * groups).
+        terms = np.concatenate([side[:, np.newaxis] * member for r in rates for side in r], axis=1)
         units = [
             [len(np.unique(codes[inside & (denominator > 0)])) for inside in member.T]
             for _, denominator in rates
         ]
-        rows = tuple(int(count) for count in member.sum(axis=0))
-        return cls(attribute, metric, names, rows, np.concatenate(terms, axis=1), np.array(units))
 
-    def values(self, weights: Matrix) -> Matrix:
-        """Return the rates of each group in each resample, `(B, rates, groups)`; nan: undefined."""
-        sums = (weights @ self.terms).reshape(len(weights), -1, 2, len(self.names))
-        return ratio(sums[:, :, 0], sums[:, :, 1])
+        def values(weights: Matrix) -> Matrix:
+            sums = (weights @ terms).reshape(len(weights), -1, 2, len(names))
+            return ratio(sums[:, :, 0], sums[:, :, 1])
+
+        return cls(attribute, metric, names, _counts(member), np.array(units), values)
+
+    @classmethod
+    def of_values(
+        cls,
+        attribute: str,
+        metric: MetricDefinition,
+        groups: Array,
+        codes: Codes,
+        measured: tuple[Vector, Array, float],
+    ) -> "_Comparison":
+        """Compare a metric of truth, predictions and threshold, in the rows of each group."""
+        names, member = _members(groups)
+        units = [[len(np.unique(codes[inside])) for inside in member.T]]
+        truth, prediction, threshold = measured
+
+        def values(weights: Matrix) -> Matrix:
+            found = [
+                metric.function(truth[i], prediction[i], weights[:, i], threshold) for i in member.T
+            ]
+            return np.stack(found, axis=1)[:, np.newaxis]
+
+        return cls(attribute, metric.name, names, _counts(member), np.array(units), values)
 
     def gap(self, resampled: Matrix, limit: float, min_group_rows: int) -> FairnessGap:
         """Compare the groups that have enough rows, by the rule of `assess`."""
-        point = self.values(np.ones((1, len(self.terms))))[0]
+        point = self.values(np.ones((1, sum(self.rows))))[0]
         point[:, np.array(self.rows) < min_group_rows] = np.nan
         pairs = self.pairs(point)
         found = [self.difference(point, resampled, pair, 0.05 / len(pairs)) for pair in pairs]
@@ -182,6 +195,16 @@ class _Comparison:
             alpha,
             min(self.units[rate, high], self.units[rate, low]),
         )
+
+
+def _members(groups: Array) -> tuple[tuple[str, ...], Array]:
+    """Return the names of the groups, `unknown` last, and who is in each, `(n, groups)`."""
+    names = tuple(sorted(set(groups), key=lambda name: (name == UNKNOWN, name)))
+    return names, np.stack([groups == name for name in names], axis=1)
+
+
+def _counts(member: Array) -> tuple[int, ...]:
+    return tuple(int(count) for count in member.sum(axis=0))
 
 
 def _largest(bounds: list[float]) -> float | None:

@@ -12,7 +12,8 @@ import numpy as np
 from mlops_cli.config.limits import GatesConfig
 from mlops_cli.config.model import ModelConfig
 from mlops_cli.domain.fairness import assess
-from mlops_cli.domain.metrics import METRICS, Array
+from mlops_cli.domain.labels import said
+from mlops_cli.domain.metrics import Array, MetricDefinition
 from mlops_cli.domain.resampling import intervals, paired_difference
 from mlops_cli.domain.results.judging import Decision, FairnessGap, Gate, Interval, Verdict
 
@@ -42,7 +43,7 @@ def decide(gates: Iterable[Gate], approval: bool) -> Decision:
     return Decision.APPROVAL_REQUIRED if approval else Decision.PROMOTED
 
 
-def judge(
+def judge(  # noqa: PLR0913
     config: ModelConfig,
     truth: Array,
     challenger: Array,
@@ -52,6 +53,7 @@ def judge(
     seed: int,
     *,
     thresholds: tuple[float, float],
+    metrics: Mapping[str, MetricDefinition],
 ) -> tuple[Gate, ...]:
     """Hold a challenger against every condition of the configuration, on the held-out rows.
 
@@ -65,15 +67,17 @@ def judge(
     Args:
         config: the model's section.
         truth: labels, `(n,)`.
-        challenger: its predictions, probabilities of 1 or numbers, `(n,)`.
-        champion: predictions of the champion on the same rows, `(n,)`; None if there is none.
+        challenger: its predictions, probabilities of 1 or numbers, `(n,)`; of each class
+            `(n, classes)`.
+        champion: predictions of the champion on the same rows, likewise; None if there is none.
         entities: what each row is about, `(n,)`; the resampling unit.
         groups: for each protected attribute the group of each row, `(n,)`.
         seed: the same seed gives the same gates.
         thresholds: the challenger's and the champion's own.
+        metrics: every metric that the section may name, by name.
 
     Raises:
-        InputError: lengths differ, a value is not finite, or a class label is not 0 or 1.
+        InputError: lengths differ, a value is not finite, or a class label is none.
     """
     if shortage := _shortage(config, np.asarray(truth), np.asarray(entities)):
         return (Gate("evidence", Verdict.INCONCLUSIVE, shortage),)
@@ -88,10 +92,14 @@ def judge(
         min_group_rows=config.fairness.min_group_rows,
         threshold=thresholds[0],
         seed=seed,
+        own={name: metrics[name] for name in config.metrics},
+        positive=config.positive,
     )
+    floors = {name: metrics[name] for name in config.gates.floor}
+    compared = {name: metrics[name] for name in (config.metric, *config.gates.not_worse)}
     gates = (
-        *_floors(config, truth, challenger, entities, thresholds[0], seed),
-        *_comparisons(config, truth, challenger, champion, entities, thresholds, seed),
+        *_floors(config, floors, truth, challenger, entities, thresholds[0], seed),
+        *_comparisons(config, compared, truth, challenger, champion, entities, thresholds, seed),
         *map(_fairness, gaps),
     )
     return gates or (Gate("evidence", Verdict.INCONCLUSIVE, NOTHING_ASKED),)
@@ -105,13 +113,17 @@ def _shortage(config: ModelConfig, truth: Array, entities: Array) -> str | None:
             f"the holdout has {len(truth):,} rows of {count} entities: "
             f"at least {MIN_ENTITIES} entities are needed"
         )
-    if config.task == "classification" and len(set(truth.tolist())) < 2:
-        return f"all {len(truth):,} labels of the holdout are {truth[0]:g}: both classes are needed"
+    if config.task != "regression" and len(set(truth.tolist())) < 2:
+        return (
+            f"all {len(truth):,} labels of the holdout are {said(config, truth[0])}: "
+            f"{'two' if config.labels.classes else 'both'} classes are needed"
+        )
     return None
 
 
 def _floors(
     config: ModelConfig,
+    metrics: Mapping[str, MetricDefinition],
     truth: Array,
     challenger: Array,
     entities: Array,
@@ -119,14 +131,15 @@ def _floors(
     seed: int,
 ) -> list[Gate]:
     """Return one gate for each floor."""
-    if not config.gates.floor:
+    if not metrics:
         return []
-    found = intervals(config.task, truth, challenger, entities, threshold, seed)
-    return [_floor(name, found[name], limit) for name, limit in config.gates.floor.items()]
+    found = intervals(metrics, truth, challenger, entities, threshold, seed)
+    return [_floor(metrics[name], found[name], limit) for name, limit in config.gates.floor.items()]
 
 
 def _comparisons(
     config: ModelConfig,
+    metrics: Mapping[str, MetricDefinition],
     truth: Array,
     challenger: Array,
     champion: Array | None,
@@ -139,8 +152,8 @@ def _comparisons(
         return []
     gates, rows = config.gates, len(truth)
     found = {
-        name: paired_difference(name, truth, challenger, champion, entities, thresholds, seed)
-        for name in (config.metric, *gates.not_worse)
+        name: paired_difference(metric, truth, challenger, champion, entities, thresholds, seed)
+        for name, metric in metrics.items()
     }
     return [
         _improvement(gates, config.metric, found[config.metric], rows),
@@ -160,12 +173,12 @@ def _between(found: Interval) -> str:
     return f"(95 % interval {found.low:.4g} to {found.high:.4g})"
 
 
-def _floor(metric: str, found: Interval, limit: float) -> Gate:
-    sign = METRICS[metric].sign
+def _floor(metric: MetricDefinition, found: Interval, limit: float) -> Gate:
+    name, sign = metric.name, metric.sign
     met = sign * found.value >= sign * limit
     word = "at least" if sign > 0 else "at most"
-    message = f"{metric} is {found.value:.4g} {_between(found)}, must be {word} {limit:.4g}"
-    return _gate(f"floor:{metric}", found, limit, Verdict.PASS if met else Verdict.FAIL, message)
+    message = f"{name} is {found.value:.4g} {_between(found)}, must be {word} {limit:.4g}"
+    return _gate(f"floor:{name}", found, limit, Verdict.PASS if met else Verdict.FAIL, message)
 
 
 def _improvement(gates: GatesConfig, metric: str, found: Interval, rows: int) -> Gate:

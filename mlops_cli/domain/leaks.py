@@ -7,7 +7,7 @@ import pandas as pd
 
 from mlops_cli.config import FeatureConfig
 from mlops_cli.config.tasks import Task
-from mlops_cli.domain.metrics import METRICS, Vector
+from mlops_cli.domain.metrics import Vector, binary
 
 LIMIT = 0.995
 """AUC, or rank correlation, of a single column from which it may be a copy of the label."""
@@ -51,7 +51,7 @@ def warnings(
             )
         strength = telling(column, labels, task)
         if strength > LIMIT:
-            measure = "AUC" if task == "classification" else "rank correlation"
+            measure = "rank correlation" if task == "regression" else "AUC"
             said.append(
                 f"{name}: leak? by itself it tells the label ({measure} {strength:.3f}): "
                 "is it known at the time of the label?"
@@ -75,7 +75,8 @@ def scattered(column: pd.Series) -> bool:
 def telling(column: pd.Series, labels: Vector, task: Task) -> float:
     """Return how well a single column ranks the labels, in either direction: 1 is a copy.
 
-    AUC where the label is a class, else Spearman's rank correlation. A word counts as the mean
+    AUC where the label is a class (of several, that which is told best from the rest), else
+    Spearman's rank correlation. A word counts as the mean
     label of its rows. Whether the value is missing is held against the label, too: the date of a
     death is known of the dead.
 
@@ -84,6 +85,9 @@ def telling(column: pd.Series, labels: Vector, task: Task) -> float:
     >>> telling(pd.Series([np.nan, 1.0] * 20), np.tile([0.0, 1.0], 20), "classification")
     1.0
     """
+    if task == "multiclass":
+        classes = [(labels == each).astype(float) for each in np.unique(labels)]
+        return max(telling(column, each, "classification") for each in classes)
     step = max(1, len(column) // _ROWS)
     column, labels = column.iloc[::step].reset_index(drop=True), labels[::step]
     known = column.notna().to_numpy()
@@ -107,7 +111,7 @@ def _agreement(values: Vector, labels: Vector, task: Task) -> float:
         ones = int(labels.sum())
         if min(ones, len(labels) - ones) < _OF_A_CLASS:
             return 0.0
-        auc = METRICS["roc_auc"].function(labels, values, np.ones((1, len(labels))), 0.5)[0]
+        auc = binary.roc_auc(labels, values, np.ones((1, len(labels))), 0.5)[0]
         return float(max(auc, 1 - auc))
     found = pd.Series(values).corr(pd.Series(labels), method="spearman")
     return 0.0 if np.isnan(found) else float(abs(found))

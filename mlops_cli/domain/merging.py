@@ -35,9 +35,16 @@ class Target:
         return [*self.keys, *self.stamps]
 
 
+def label_spec(model: ModelConfig) -> FeatureConfig:
+    """Return how the label column is read: a number, or the words of the classes."""
+    if model.task != "multiclass":
+        return FeatureConfig(type="float")
+    return FeatureConfig(type="category", categories=tuple(model.labels.positions))
+
+
 def targets(model: ModelConfig) -> list[Target]:
     """Return the tables of a model."""
-    label = {model.labels.column: FeatureConfig(type="float")}
+    label = {model.labels.column: label_spec(model)}
     labels = Target(
         model.labels.source, model.keys, (model.labels.timestamp,), label, label, {}
     )  # fmt: skip

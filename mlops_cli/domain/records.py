@@ -32,14 +32,19 @@ class LoggedPrediction:
     version: int
     entity: str | None
     prediction: float
-    """The predicted class or value."""
+    """The predicted class, of several its position, or the value."""
     probability: float | None
-    """Classification: the probability of class 1."""
+    """Classification: the probability of class 1, of several that of the predicted one."""
     features: Mapping[str, Any]
     feature_age_seconds: float | None
     """Age of the oldest feature; None where the features came from a file."""
+    probabilities: Mapping[str, float] | None = None
+    """The probability of each class by its word, in their order, where there are several."""
 
     @property
-    def score(self) -> float:
+    def said(self) -> str:
         """What the model said: the probability, or the value of a regression."""
-        return self.prediction if self.probability is None else self.probability
+        if self.probabilities:
+            word = list(self.probabilities)[int(self.prediction)]
+            return f"{word} with probability {self.probability:.4f}"
+        return f"{self.prediction if self.probability is None else self.probability:.4f}"

@@ -5,15 +5,15 @@ entities are drawn with replacement and bring all their rows (cluster bootstrap,
 1997, section 3.8). A resample is a row of weights, so that a metric is computed for many at once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from mlops_cli.config.tasks import TASK_METRICS, Task
-from mlops_cli.domain.metrics import METRICS, Array, Matrix, Vector, checked
+from mlops_cli.config.tasks import Task
+from mlops_cli.domain.metrics import Array, Matrix, MetricDefinition, Vector, checked
 from mlops_cli.domain.results.judging import Interval
-from mlops_cli.domain.split import Codes, entity_codes
+from mlops_cli.domain.split import Codes, entity_codes, rarest_first
 
 #: Weights held at once: 12 MiB a matrix, of which a metric needs about six.
 CELLS = 1_600_000
@@ -29,8 +29,8 @@ def cluster_weights(entities: Array, count: int, seed: int, strata: Array | None
         entities: ids, `(n,)`.
         count: number of resamples.
         seed: the same seed gives the same resamples.
-        strata: whether the row's entity is in the second stratum, `(n,)`; it must be the same for
-            all rows of an entity (a row that says yes decides).
+        strata: the number of the stratum of the row's entity, or whether it is in the second,
+            `(n,)`; it must be the same for all rows of an entity (the highest decides).
 
     >>> weights = cluster_weights(np.array(["a", "a", "b"]), 100, seed=0)
     >>> bool((weights[:, 0] == weights[:, 1]).all()), set((weights[:, 0] + weights[:, 2]).tolist())
@@ -44,10 +44,10 @@ def weight_chunks(
 ) -> Iterator[Matrix]:
     """Yield `cluster_weights` in parts `(b, n)` small enough for memory, the parts in order."""
     codes, distinct = entity_codes(entities)
-    marked = np.zeros(len(distinct), dtype=bool)
+    stratum = np.zeros(len(distinct), dtype=np.intp)
     if strata is not None:
-        np.logical_or.at(marked, codes, np.asarray(strata, dtype=bool))
-    members = [part for part in (np.flatnonzero(~marked), np.flatnonzero(marked)) if part.size]
+        np.maximum.at(stratum, codes, np.asarray(strata, dtype=np.intp))
+    members = [np.flatnonzero(stratum == each) for each in np.unique(stratum)]
     generator = np.random.default_rng(seed)
     size, single = max(1, CELLS // max(1, len(codes))), len(codes) == len(distinct)
     for start in range(0, count, size):
@@ -71,14 +71,20 @@ def _draw(generator: np.random.Generator, members: list[Codes], draws: int, tota
 
 
 def _strata(task: Task, truth: Vector, entities: Array) -> tuple[Array | None, int]:
-    """Return for each row whether its entity ever has label 1, and how many entities decide.
+    """Return the stratum of each row's entity, and how many entities decide.
 
-    That is the smaller of the two kinds of entities, as an AUC of 5 patients and 500 healthy people
-    rests on the 5; for regression there are no strata and all entities decide.
+    Two classes: whether the entity ever has label 1; the smaller of the two kinds of entities
+    decides, as an AUC of 5 patients and 500 healthy people rests on the 5. Several: the rarest
+    class that it ever has; of the entities that ever have a class, the fewest decide, but not
+    fewer than two, or a class of one would take the interval from all the others. For a regression
+    there are no strata and all entities decide.
     """
     codes, distinct = entity_codes(entities)
     if task == "regression":
         return None, len(distinct)
+    if task == "multiclass":
+        stratum, having = rarest_first(truth, codes)
+        return stratum, max(2, int(having.min()))
     positive = np.bincount(codes, weights=truth) > 0
     smaller = min(int(positive.sum()), int((~positive).sum()))
     return positive[codes], smaller or len(distinct)
@@ -120,80 +126,49 @@ def percentiles(
 
 
 def intervals(
-    task: Task,
+    metrics: Mapping[str, MetricDefinition],
     truth: Array,
     prediction: Array,
     entities: Array,
     threshold: float,
     seed: int,
     count: int = 1000,
-    names: Sequence[str] | None = None,
 ) -> dict[str, Interval]:
     """Return the metrics on the full sample, each with its 95 % percentile interval.
 
     Args:
-        task: classification or regression.
+        metrics: at least one, all of one task, by name.
         truth: labels, `(n,)`.
-        prediction: probabilities of 1, or numbers, `(n,)`.
+        prediction: probabilities of 1, or numbers, `(n,)`; of each class `(n, classes)`.
         entities: what each row is about, `(n,)`; the resampling unit.
         threshold: probability from which the predicted class is 1.
         seed: the same seed gives the same intervals.
         count: number of resamples.
-        names: which metrics; by default every one of the task.
 
     Raises:
-        InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
+        InputError: no rows, lengths differ, a value is not finite, or a class label is none.
 
+    >>> from mlops_cli.domain.metrics import METRICS
     >>> truth, score = np.tile([0.0, 1.0], 50), np.tile([0.2, 0.1, 0.4, 0.6], 25)
     >>> ids = np.arange(100).astype(str)
-    >>> auc = intervals("classification", truth, score, ids, 0.5, seed=0)["roc_auc"]
+    >>> auc = intervals(METRICS["classification"], truth, score, ids, 0.5, seed=0)["roc_auc"]
     >>> round(auc.value, 2), 0.3 < auc.low < 0.5 < auc.high < 0.7
     (0.5, True)
     """
+    wanted = list(metrics.values())
+    task = wanted[0].task
     truth, prediction = checked(task, truth, prediction)
-    wanted = names or TASK_METRICS[task]
 
     def every_metric(weights: Matrix) -> Matrix:
-        return np.stack(
-            [METRICS[name].function(truth, prediction, weights, threshold) for name in wanted]
-        )
+        return np.stack([each.function(truth, prediction, weights, threshold) for each in wanted])
 
     strata, units = _strata(task, truth, entities)
     values = every_metric(np.ones((1, len(truth))))[:, 0]
     resampled = _over_chunks(every_metric, entities, count, seed, strata)
     return {
         name: percentiles(resampled[row], float(values[row]), units=units)
-        for row, name in enumerate(wanted)
+        for row, name in enumerate(metrics)
     }
-
-
-def metric_interval(
-    metric: str,
-    truth: Array,
-    prediction: Array,
-    entities: Array,
-    threshold: float,
-    seed: int,
-    count: int = 1000,
-) -> Interval:
-    """Return one metric as `intervals` does.
-
-    Raises:
-        InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
-
-    >>> truth, ids = np.arange(50.0), np.arange(50).astype(str)
-    >>> metric_interval("mae", truth, truth + 1, ids, 0.5, seed=0)
-    Interval(value=1.0, low=1.0, high=1.0)
-    """
-    definition = METRICS[metric]
-    truth, prediction = checked(definition.task, truth, prediction)
-    strata, units = _strata(definition.task, truth, entities)
-
-    def value(weights: Matrix) -> Vector:
-        return definition.function(truth, prediction, weights, threshold)
-
-    resampled = _over_chunks(value, entities, count, seed, strata)
-    return percentiles(resampled, float(value(np.ones((1, len(truth))))[0]), units=units)
 
 
 def _over_chunks(
@@ -209,7 +184,7 @@ def _over_chunks(
 
 
 def paired_difference(
-    metric: str,
+    metric: MetricDefinition,
     truth: Array,
     first: Array,
     second: Array,
@@ -224,33 +199,34 @@ def paired_difference(
     sign is such that positive means `first` is better, also where lower values are better.
 
     Args:
-        metric: name in `METRICS`.
+        metric: what they are compared in.
         truth: labels, `(n,)`.
-        first: predictions of one model, `(n,)`.
-        second: predictions of the other, `(n,)`.
+        first: predictions of one model, `(n,)` or `(n, classes)`.
+        second: predictions of the other, likewise.
         entities: what each row is about, `(n,)`; the resampling unit.
         threshold: probability from which the predicted class is 1; two where each has its own.
         seed: the same seed gives the same interval.
         count: number of resamples.
 
     Raises:
-        InputError: no rows, lengths differ, a value is not finite, or a class label is not 0 or 1.
+        InputError: no rows, lengths differ, a value is not finite, or a class label is none.
 
+    >>> from mlops_cli.domain.metrics import METRICS
     >>> truth, ids = np.arange(50.0), np.arange(50).astype(str)
-    >>> paired_difference("mae", truth, truth + 1, truth + 3, ids, 0.5, seed=0)
+    >>> mae = METRICS["regression"]["mae"]
+    >>> paired_difference(mae, truth, truth + 1, truth + 3, ids, 0.5, seed=0)
     Interval(value=2.0, low=2.0, high=2.0)
     """
-    definition = METRICS[metric]
     own, other = threshold if isinstance(threshold, tuple) else (threshold, threshold)
-    truth, first = checked(definition.task, truth, first)
-    truth, second = checked(definition.task, truth, second)
+    truth, first = checked(metric.task, truth, first)
+    truth, second = checked(metric.task, truth, second)
 
     def difference(weights: Matrix) -> Vector:
-        better = definition.function(truth, first, weights, own)
-        worse = definition.function(truth, second, weights, other)
-        return definition.sign * (better - worse)
+        better = metric.function(truth, first, weights, own)
+        worse = metric.function(truth, second, weights, other)
+        return metric.sign * (better - worse)
 
-    strata, units = _strata(definition.task, truth, entities)
+    strata, units = _strata(metric.task, truth, entities)
     value = float(difference(np.ones((1, len(truth))))[0])
     resampled = _over_chunks(difference, entities, count, seed, strata)
     return percentiles(resampled, value, units=units)

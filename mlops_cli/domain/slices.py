@@ -15,7 +15,7 @@ from scipy.special import stdtr, stdtrit
 
 from mlops_cli.config.tasks import Task
 from mlops_cli.domain.conditions import MIN_ROWS, Condition
-from mlops_cli.domain.metrics import Array, Vector
+from mlops_cli.domain.metrics import Array, Vector, multiclass
 from mlops_cli.domain.resampling import CELLS
 from mlops_cli.domain.results.evaluation import Slice
 from mlops_cli.domain.results.judging import Interval
@@ -39,13 +39,15 @@ class _Measured:
 
 
 def losses(task: Task, truth: Array, prediction: Array) -> Vector:
-    """Return the loss of each row: log loss, or squared error.
+    """Return the loss of each row: log loss, or squared error of a regression.
 
     >>> losses("regression", np.array([1.0, 2.0]), np.array([1.0, 4.0])).tolist()
     [0.0, 4.0]
     """
     if task == "regression":
         return np.asarray((truth - prediction) ** 2, dtype=np.float64)
+    if task == "multiclass":
+        return multiclass.row_losses(truth, np.clip(prediction, 1e-6, 1))
     p = np.clip(prediction, 1e-6, 1 - 1e-6)
     return np.asarray(-(truth * np.log(p) + (1 - truth) * np.log1p(-p)), dtype=np.float64)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlops_cli.config.tasks import Task
 from mlops_cli.config.training import HoldoutConfig
 from mlops_cli.errors import InputError
 
@@ -135,33 +136,60 @@ def repetitions(entities: int) -> int:
     return 2 if entities < 5000 else 1
 
 
+def rarest_first(labels: Array, codes: Codes) -> tuple[Codes, Codes]:
+    """Number the classes from the most frequent up, and give each entity that of its rarest one.
+
+    So folds and resamples keep the rare classes in proportion, whose rows are the fewest.
+
+    Args:
+        labels: positions of classes, `(n,)`.
+        codes: numbers of the entities, `(n,)`.
+
+    Returns:
+        The number for each row, `(n,)`, and how many entities ever have each class.
+
+    >>> numbers, having = rarest_first(np.array([2.0, 0, 0, 0]), np.array([0, 0, 1, 2]))
+    >>> numbers.tolist(), having.tolist()
+    ([1, 1, 0, 0], [3, 1])
+    """
+    classes, place = np.unique(labels, return_inverse=True)
+    pairs = np.unique(np.stack([codes, place], axis=1), axis=0)
+    having = np.bincount(pairs[:, 1], minlength=len(classes))
+    order = np.argsort(-having, kind="stable")
+    rank = np.empty(len(classes), dtype=np.intp)
+    rank[order] = np.arange(len(classes))
+    rarest = np.zeros(int(codes.max()) + 1, dtype=np.intp)
+    np.maximum.at(rarest, codes, rank[place])
+    return rarest[codes], having[order]
+
+
 def _hash_number(salt: str, entity: str) -> int:
     digest = sha256(f"{salt}\0{entity}".encode()).digest()
     return int.from_bytes(digest[:8], "big")
 
 
 def grouped_folds(
-    entities: Array, labels: Array, count: int, seed: int, stratify: bool
+    entities: Array, labels: Array, count: int, seed: int, task: Task
 ) -> npt.NDArray[np.int64]:
     """Give each row the number of its fold, in [0, count), with every entity in one fold only.
 
-    Entities are put in order of their mean label (if `stratify`), then of their number of rows,
-    ties in random order. Each `count` neighbours go to `count` different folds, the largest to the
-    fold with the fewest rows so far. Folds therefore differ by at most one entity, and nearly
-    always by at most one positive entity.
+    Entities are put in order of their mean label (two classes) or their rarest class (several),
+    then of their number of rows, ties in random order. Each `count` neighbours go to `count`
+    different folds, the largest to the fold with the fewest rows so far. Folds therefore differ by
+    at most one entity, and nearly always by at most one entity of a class.
 
     Args:
         entities: ids, `(n,)`.
-        labels: 0 and 1, or numbers, `(n,)`.
+        labels: 0 and 1, positions of classes, or numbers, `(n,)`.
         count: number of folds, at least 2.
         seed: the same seed gives the same folds.
-        stratify: whether each fold gets the same mix of labels.
+        task: what the labels are; the folds of a regression do not look at them.
 
     Raises:
         InputError: there are fewer entities than folds.
 
     >>> folds = grouped_folds(np.array(["a", "b", "c", "d"]), np.array([0., 1, 0, 1]), 2, 0,
-    ...                       stratify=True)
+    ...                       "classification")
     >>> sorted(folds[[0, 2]].tolist()), sorted(folds[[1, 3]].tolist())
     ([0, 1], [0, 1])
     """
@@ -172,9 +200,10 @@ def grouped_folds(
             f"provide labels of at least {count} entities or set search.folds lower",
         )
     sizes = np.bincount(codes)
-    means = np.bincount(codes, weights=labels) / sizes
+    kinds = rarest_first(labels, codes)[0] if task == "multiclass" else labels
+    means = np.bincount(codes, weights=kinds) / sizes
     ties = np.random.default_rng(seed).random(len(distinct))
-    order = np.lexsort((ties, -sizes, means) if stratify else (ties, -sizes))
+    order = np.lexsort((ties, -sizes) if task == "regression" else (ties, -sizes, means))
     folds = _deal(sizes[order], ties[order], count)
     return folds[np.argsort(order)][codes]
 

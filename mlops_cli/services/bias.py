@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlops_cli.backends import estimator, registry, tables
+from mlops_cli.backends import estimator, own_metrics, registry, tables
 from mlops_cli.config import Config
 from mlops_cli.domain import fairness
 from mlops_cli.domain.groups import protected_groups
@@ -29,7 +29,7 @@ def measure(config: Config, name: str, number: int | None) -> BiasResult:
     )
     stored = estimator.load(*registry.files_of(config, version))
     rows = stored.rows(estimator.HOLDOUT_FILE)
-    groups = protected_groups(model, rows)
+    groups, metrics = protected_groups(model, rows), own_metrics.metrics_of(config, name)
     gaps = fairness.assess(
         model.task,
         rows["mlops_label"].to_numpy(float),
@@ -41,6 +41,8 @@ def measure(config: Config, name: str, number: int | None) -> BiasResult:
         min_group_rows=model.fairness.min_group_rows,
         threshold=stored.contract.threshold,
         seed=config.seed,
+        own={each: metrics[each] for each in model.metrics},
+        positive=model.positive,
     )
     gaps += tuple(
         FairnessGap(

@@ -4,16 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mlops_cli.backends import estimator, files, registry, tables
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
+from mlops_cli.config.tasks import Task
 from mlops_cli.domain import drift
 from mlops_cli.domain.columns import times, typed
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.keys import read_key
+from mlops_cli.domain.labels import class_positions
+from mlops_cli.domain.metrics import Vector, multiclass
 from mlops_cli.domain.records import Event, LoggedPrediction
 from mlops_cli.domain.results.judging import DriftCheck
 from mlops_cli.errors import InputError, NotFoundError
@@ -63,7 +67,7 @@ class DriftResult:
 @dataclass(frozen=True)
 class _Current:
     frame: pd.DataFrame
-    labels: np.ndarray[tuple[int], np.dtype[np.float64]]
+    labels: Vector
     window: Window
 
 
@@ -87,7 +91,7 @@ def check(
     version = registry.champion(config, name)
     stored = estimator.load(*registry.files_of(config, version))
     reference = stored.rows(estimator.REFERENCE_FILE)
-    now = _from_file(stored, current) if current else _from_log(config, name, stored, days)
+    now = _from_file(model, stored, current) if current else _from_log(config, name, stored, days)
     conclusive = now.window.rows >= model.drift.min_rows
     checks = _compare(config, model, stored, reference, now) if conclusive else ()
     drifted = any(each.drifted for each in checks)
@@ -139,31 +143,39 @@ def _entity(row: LoggedPrediction, contract: Contract) -> str:
     return read_key(row.entity, contract.keys)[contract.entity]
 
 
-def _arrived(
-    model: ModelConfig, start: datetime, end: datetime
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _arrived(model: ModelConfig, start: datetime, end: datetime) -> Vector:
     """Return the labels that became known in the window: their delay after the prediction."""
     source = Path(model.labels.source)
     if not source.exists():
         return np.empty(0)
     frame = files.read_source(source)
     column, stamp = model.labels.column, model.labels.timestamp
-    labels = typed(frame, {column: FeatureConfig(type="float")}, str(source))[column]
+    if model.task == "multiclass":
+        labels = class_positions(frame[column], model)
+    else:
+        labels = typed(frame, {column: FeatureConfig(type="float")}, str(source))[column]
     known = times(frame[stamp], str(source)) + model.labels.delay
-    return labels[(known >= start) & (known < end)].dropna().to_numpy(float)
+    return _known(labels[(known >= start) & (known < end)])
 
 
-def _from_file(stored: estimator.StoredModel, path: Path) -> _Current:
+def _from_file(model: ModelConfig, stored: estimator.StoredModel, path: Path) -> _Current:
     frame = files.read_table(path)
     if frame.empty:
         raise InputError(f"{path} has no rows", "a drift check needs rows to compare")
     contract = stored.contract
     present = {name: spec for name, spec in contract.features.items() if name in frame}
-    labels = np.empty(0)
+    labels = pd.Series(dtype=float)
     if contract.label in frame:
-        labels = pd.to_numeric(frame[contract.label], errors="coerce").dropna().to_numpy(float)
+        column = frame[contract.label]
+        several = bool(contract.classes)
+        labels = class_positions(column, model) if several else pd.to_numeric(column, "coerce")
     window = Window(None, None, len(frame), path.name)
-    return _Current(typed(frame, present, str(path)), labels, window)
+    return _Current(typed(frame, present, str(path)), _known(labels), window)
+
+
+def _known(labels: "pd.Series[Any]") -> Vector:
+    values = np.asarray(labels, dtype=np.float64)
+    return values[~np.isnan(values)]
 
 
 def _compare(
@@ -174,22 +186,27 @@ def _compare(
     now: _Current,
 ) -> tuple[DriftCheck, ...]:
     """Check every column, then what the model makes of them, then the labels."""
-    size, seed = stored.contract.reference_entities, config.seed
-    task, features = stored.contract.task, stored.contract.features
+    contract, size, seed = stored.contract, stored.contract.reference_entities, config.seed
+    features, several = contract.features, bool(contract.classes)
     # One family of tests: the columns, the prediction and the target share alpha equally.
     each = model.drift.alpha / (len(features) + 2)
     columns = model.drift.model_copy(update={"alpha": each * len(features)})
     limits = model.drift.model_copy(update={"alpha": each})
+    classes = contract.classes or ("0", "1")
     checks = list(drift.check_columns(reference, now.frame, features, columns, size, seed))
-    if set(stored.contract.inputs) <= set(now.frame.columns):
-        before = reference["mlops_prediction"].to_numpy(float)
-        after = stored.predict(now.frame)
+    if set(contract.inputs) <= set(now.frame.columns):
+        before, after = reference["mlops_prediction"].to_numpy(float), stored.predict(now.frame)
+        after = multiclass.named(after) if several else after
         # A probability is compared as the number it is.
-        found = drift.check_values("prediction", before, after, "regression", limits, size, seed)
-        checks.append(found)
+        kind: Task = "multiclass" if several else "regression"
+        checks.append(
+            drift.check_values("prediction", before, after, kind, limits, size, seed, classes)
+        )
     if len(now.labels) >= limits.min_rows:
-        before = reference["mlops_label"].to_numpy(float)
-        checks.append(drift.check_values("target", before, now.labels, task, limits, size, seed))
+        before, task = reference["mlops_label"].to_numpy(float), contract.task
+        checks.append(
+            drift.check_values("target", before, now.labels, task, limits, size, seed, classes)
+        )
     return tuple(checks)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from mlops_cli.backends import estimator, feature_store, files, registry, tables
 from mlops_cli.backends.registry import Version
 from mlops_cli.config import Config, ModelConfig
+from mlops_cli.domain import answers
 from mlops_cli.domain.columns import typed, word
 from mlops_cli.domain.contract import Contract
 from mlops_cli.domain.encoding import json_value
@@ -70,7 +71,7 @@ def predict(
     scores = stored.predict(frame)
     records: list[Row] = [dict(row) for row in frame.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
-        _prediction(version, stored.contract, replace(row, values=values), float(score), now)
+        _prediction(version, stored.contract, replace(row, values=values), score, now)
         for row, values, score in zip(rows, records, scores, strict=True)
     ]
     tables.log_predictions(config, [_logged(each, now) for each in predictions])
@@ -81,7 +82,8 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     """Predict for each row of a table, log the predictions, and write them to another table.
 
     The output has the rows of the input in their order, with `prediction_id`, `prediction`, and
-    for a classification `probability` and `band`. It is written whole or not at all.
+    for a classification `probability` and `band`; for several classes `probability_CLASS` of each.
+    It is written whole or not at all.
 
     Raises:
         InputError: A feature column is missing, a cell is not of its feature's type, a value is
@@ -89,10 +91,11 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     """
     files.check_format(output)
     frame = files.read_table(source)
-    if taken := ANSWERS & set(frame.columns):
-        raise InputError(f"{source} has a column {min(taken)!r} already", "give it another name")
     version = registry.champion(config, name)
     stored = estimator.load(*registry.files_of(config, version))
+    each_class = [f"probability_{word}" for word in stored.contract.classes]
+    if taken := {*ANSWERS, *each_class} & set(frame.columns):
+        raise InputError(f"{source} has a column {min(taken)!r} already", "give it another name")
     features = typed(frame, stored.contract.features, str(source))
     _refuse_gaps(features, stored.contract, [f"{source}, row {n + 1}" for n in range(len(frame))])
     scores = stored.predict(features)
@@ -100,20 +103,22 @@ def predict_file(config: Config, name: str, source: Path, output: Path) -> Batch
     entities = _entities(frame, stored.contract)
     records: list[Row] = [dict(row) for row in features.to_dict("records")]  # type: ignore[arg-type]
     predictions = [
-        _prediction(version, stored.contract, _Online(who, row, None, (), ()), float(score), now)
+        _prediction(version, stored.contract, _Online(who, row, None, (), ()), score, now)
         for who, row, score in zip(entities, records, scores, strict=True)
     ]
-    answers: dict[str, list[Any]] = {
+    columns: dict[str, list[Any]] = {
         "prediction_id": [each.prediction_id for each in predictions],
         "prediction": [each.prediction for each in predictions],
     }
     if stored.contract.task == "classification":
-        answers["prediction"] = [int(each.prediction) for each in predictions]
-        answers["probability"] = [each.probability for each in predictions]
+        columns["prediction"] = [int(each.prediction) for each in predictions]
+    if stored.contract.task != "regression":
+        columns["probability"] = [each.probability for each in predictions]
     if stored.contract.bands:
-        answers["band"] = [each.band for each in predictions]
+        columns["band"] = [each.band for each in predictions]
+    columns |= {column: scores[:, place].tolist() for place, column in enumerate(each_class)}
     # Logged when the output is on disk under another name: it appears only once all is on record.
-    with files.written(output, frame.assign(**answers)):
+    with files.written(output, frame.assign(**columns)):
         tables.log_predictions(config, [_logged(each, now) for each in predictions])
     details = {"rows": len(frame), "input": source.name, "output": output.name}
     tables.append(config, "batch.scored", name, version.number, details)
@@ -184,17 +189,14 @@ def _refuse_gaps(frame: pd.DataFrame, contract: Contract, names: Sequence[str]) 
 
 
 def _prediction(
-    version: Version, contract: Contract, row: _Online, score: float, now: datetime
+    version: Version, contract: Contract, row: _Online, score: Any, now: datetime
 ) -> Prediction:
-    classification = contract.task == "classification"
     return Prediction(
         prediction_id=str(uuid.uuid4()),
         model=version.model,
         version=version.number,
         entity=row.entity,
-        prediction=float(score >= contract.threshold) if classification else score,
-        probability=score if classification else None,
-        band=contract.band(score),
+        **answers.said(contract, score),
         model_age=(now - version.created).total_seconds(),
         features={
             name: json_value(row.values[name], spec) for name, spec in contract.features.items()
@@ -213,10 +215,11 @@ def _logged(answer: Prediction, now: datetime) -> LoggedPrediction:
         model=answer.model,
         version=answer.version,
         entity=answer.entity,
-        prediction=answer.prediction,
+        prediction=answers.logged(answer),
         probability=answer.probability,
         features=answer.features,
         feature_age_seconds=answer.feature_age_seconds,
+        probabilities=answer.probabilities,
     )
 
 

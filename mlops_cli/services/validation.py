@@ -9,6 +9,7 @@ import pandas as pd
 from mlops_cli.backends import files, table_checks
 from mlops_cli.config import Config, FeatureConfig, ModelConfig
 from mlops_cli.domain.columns import readable
+from mlops_cli.domain.merging import label_spec
 from mlops_cli.domain.results.tables import TableComparison, TableFinding
 from mlops_cli.domain.subjects import Identity, ReadView, newest_rows
 from mlops_cli.domain.table_changes import column_changes, independent, type_changes, value_changes
@@ -131,7 +132,8 @@ def _sources(model: ModelConfig, repository: ReadView | None) -> tuple[list[_Sou
         else:
             unread.append(name)
     # As a truth value a class is compared by its share, as a drift check does.
-    label = FeatureConfig(type="bool" if model.task == "classification" else "float")
+    two = model.task == "classification"
+    label = FeatureConfig(type="bool") if two else label_spec(model)
     place = Path(model.labels.source)
     columns = {model.labels.column: label}
     labels = _Source("labels", place, Identity.of_labels(model), columns, is_view=False)
@@ -143,6 +145,8 @@ def _checked(
 ) -> list[TableFinding]:
     """Hold a table against the configuration, a view only where no other model has done so."""
     if not source.is_view:
+        if model.task == "multiclass":
+            return table_checks.check("labels", frame, source.identity, source.features)
         return table_checks.check_labels(frame, source.identity, model.labels.column, model.task)
     if source.name not in known:
         known[source.name] = table_checks.check(

@@ -93,6 +93,38 @@ def test_words_are_text(draw: Callable[[str], str]) -> None:
     assert "<script>&'\"" in words
 
 
+def of_each(classes: int, rows: int = 60) -> dict[str, tuple[curves.Outcomes, float]]:
+    generator = np.random.default_rng(classes)
+    truth = np.arange(rows) % classes
+    return {
+        f"<b>{n}": (curves.outcomes((truth == n).astype(float), generator.random(rows)), 0.5)
+        for n in range(classes)
+    }
+
+
+@pytest.mark.parametrize("classes", [3, 5, 10, 14])
+def test_each_class_has_a_line_of_its_own_up_to_ten(classes: int) -> None:
+    for draw in (plots.roc_of_each, plots.precision_recall_of_each):
+        picture = whole(draw(of_each(classes)))
+        words = [each.text or "" for each in picture.iter(f"{SVG}text")]
+        assert sum(word.startswith("<b>") for word in words) == min(classes, 10)
+        kinds = [each.get("class") for each in picture.iter(f"{SVG}path")]
+        lines = [kind for kind in kinds if kind not in {"rule", "guide"}]
+        assert len(set(lines)) == min(classes, 10)
+        assert (f"the first 10 of {classes} classes" in words) == (classes > 10)
+
+
+@pytest.mark.parametrize("classes", [3, 6, 7, 20])
+def test_a_confusion_of_any_number_of_classes(classes: int) -> None:
+    counts = np.random.default_rng(0).integers(0, 5, (classes, classes)).astype(float)
+    counts[1] = 0  # a class that does not occur
+    picture = whole(plots.confusion(counts, [f"<i>{n}" for n in range(classes)]))
+    words = [each.text or "" for each in picture.iter(f"{SVG}text")]
+    assert sum(word.startswith("<i>") for word in words) == classes * (2 if classes <= 6 else 1)
+    of_all = np.trace(counts) / counts.sum()
+    assert any(word.startswith(f"{of_all:.1%} are right") for word in words)
+
+
 def test_many_features_show_the_largest_and_say_so() -> None:
     shares = {f"feature_{n}": n / 1000 for n in range(50)}
     words = [each.text for each in whole(plots.importance(shares)).iter(f"{SVG}text")]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from running import Mlops, Run, quietly
+from running import Mlops, Run, build, quietly
 
-from mlops_cli.backends import feature_store
+from mlops_cli.backends import estimator, feature_store, registry
 from mlops_cli.config import load_config
 from mlops_cli.domain.columns import typed
 
@@ -58,16 +58,47 @@ def answers(served: Path) -> list[dict[str, object]]:
     return list(jsonable(prediction.predict(config, MODEL, PEOPLE, explain=True, strict=True)))
 
 
-def test_contributions_and_base_value_sum_to_the_log_odds(answers: list[dict]) -> None:
-    found = []
-    for answer in answers:
-        total = answer["base_value"] + sum(part["contribution"] for part in answer["contributions"])
-        found.append((total, answer["probability"]))
-        if answer["calibration"] is None:
-            odds = answer["probability"] / (1 - answer["probability"])
-            assert total == pytest.approx(math.log(odds), abs=1e-4)
-    chances = [chance for _, chance in sorted(found)]
-    assert chances == sorted(chances)
+@pytest.fixture(scope="module")
+def two_ways(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a champion that is calibrated and one that is not."""
+    folder = build(tmp_path_factory.mktemp("two_ways"))
+    text = (folder / "config.yaml").read_text()
+    for name, method in CALIBRATED.items():
+        start = text.index(f"\n  {name}:")
+        block = text[start:].replace("task: classification", f"{TASK}{method}", 1)
+        text = text[:start] + block
+    (folder / "config.yaml").write_text(text)
+    for name in CALIBRATED:
+        quietly(folder, "train", name)
+        quietly(folder, "promote", name, "--challenger")
+    return folder
+
+
+CALIBRATED = {"heart_disease": "platt", "diabetes_score": "none"}
+TASK = "task: classification\n    calibration: "
+
+
+@pytest.mark.parametrize(("name", "method"), CALIBRATED.items())
+def test_contributions_and_base_value_sum_to_the_margin_before_a_calibration(
+    two_ways: Path, mlops: Mlops, name: str, method: str
+) -> None:
+    config = two_ways / "config.yaml"
+    found = predictions(mlops("predict", name, *PEOPLE, "--explain", "--json", "--config", config))
+    loaded = load_config(config)
+    calibration = estimator.load(
+        *registry.files_of(loaded, registry.champion(loaded, name))
+    ).contract.calibration
+    assert (calibration is not None) == (method == "platt")
+    for answer in found:
+        margin = answer["base_value"] + sum(
+            part["contribution"] for part in answer["contributions"]
+        )
+        score = 1 / (1 + math.exp(-margin))
+        if calibration is not None:
+            assert abs(score - answer["probability"]) > 1e-4
+            (score,) = calibration.apply(np.array([score]))
+        assert answer["calibration"] == (None if method == "none" else method)
+        assert score == pytest.approx(answer["probability"], abs=1e-5)
 
 
 def test_every_feature_contributes_its_own_value_the_largest_first(answers: list[dict]) -> None:

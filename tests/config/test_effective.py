@@ -144,7 +144,11 @@ def test_other_variables_are_ignored(write, variable):
         ("MLOPS_ACTRO", "ACTRO", "did you mean 'ACTOR'?"),
         ("MLOPS_TRACKING__URL", "URL", "did you mean 'URI'?"),
         ("MLOPS_MODELS__HART__TASK", "HART", "did you mean 'HEART'?"),
-        ("MLOPS_MODELS__HEART__GATES__FLOOR__ROC", "ROC", "did you mean 'ROC_AUC'?"),
+        (
+            "MLOPS_MODELS__HEART__SEARCH__SPACE__MAX_DEPT__LOW",
+            "MAX_DEPT",
+            "did you mean 'MAX_DEPTH'?",
+        ),
         ("MLOPS_SEED__X", "X", None),
         (
             "MLOPS_",

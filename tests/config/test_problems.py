@@ -16,13 +16,14 @@ def refusal(path) -> ConfigError:
         (
             "task: classification",
             "task: clasification",
-            "9: models.heart.task: 'clasification' is not one of classification, regression",
+            "9: models.heart.task: 'clasification' is not one of classification, multiclass, "
+            "regression",
             "did you mean 'classification'?",
         ),
         (
             "task: classification",
             "task: xyz",
-            "9: models.heart.task: 'xyz' is not one of classification, regression",
+            "9: models.heart.task: 'xyz' is not one of classification, multiclass, regression",
             None,
         ),
         ("uri:", "url:", "5: tracking.url: unknown key", "did you mean 'uri'?"),
@@ -95,9 +96,9 @@ def refusal(path) -> ConfigError:
         (
             "    search:\n      trials: 5",
             "    gates: {floor: {roc: 0.7}}",
-            "21: models.heart.gates.floor.roc: 'roc' is not one of roc_auc, pr_auc, accuracy, "
-            "precision, recall, f1, mcc, brier, log_loss, rmse, mae, r2, mape",
-            "did you mean 'roc_auc'?",
+            "8: models.heart: metric 'roc' does not fit classification: use one of roc_auc, "
+            "pr_auc, accuracy, precision, recall, f1, mcc, brier, log_loss",
+            None,
         ),
     ],
 )

@@ -190,9 +190,10 @@ def test_the_order_of_the_rows_changes_no_curve_and_nothing_but_the_last_digits_
 
 def test_what_goes_by_the_order_is_taken_from_before_the_calibration() -> None:
     labels, scores = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.5, 0.9])
+    ours = metrics.METRICS["classification"].values()
     disturbed = np.array([0.6, 0.4, 0.5, 0.7])  # two folds with a calibration of their own each
-    found = calibrating.pooled_metrics("classification", labels, scores, disturbed, 0.5)
-    before = metrics.evaluate("classification", labels, scores)
-    after = metrics.evaluate("classification", labels, disturbed)
+    found = calibrating.pooled_metrics(ours, labels, scores, disturbed, 0.5)
+    before = metrics.evaluate(ours, labels, scores)
+    after = metrics.evaluate(ours, labels, disturbed)
     assert found["roc_auc"] == before["roc_auc"] != after["roc_auc"]
     assert found["brier"] == after["brier"] != before["brier"]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.config import ModelConfig
 from mlops_cli.domain.gates import decide, judge
+from mlops_cli.domain.metrics import METRICS
 from mlops_cli.domain.results.judging import Decision, Gate, Verdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -43,7 +44,15 @@ def scores(size, strength, seed=0, noise=1.0):
 def judge_one(config, truth, challenger, champion=None, groups=None, entities=None):
     entities = ids(len(truth)) if entities is None else entities
     return judge(
-        config, truth, challenger, champion, entities, groups or {}, 0, thresholds=(0.5, 0.5)
+        config,
+        truth,
+        challenger,
+        champion,
+        entities,
+        groups or {},
+        0,
+        thresholds=(0.5, 0.5),
+        metrics=METRICS[config.task],
     )
 
 

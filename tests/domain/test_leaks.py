@@ -100,3 +100,11 @@ def test_a_thousand_words_of_many_rows_each_are_no_id():
     labels = np.tile(CLASSES, 10)
     specs = {"word": FeatureConfig(type="category", categories=WORDS)}
     assert warnings(many, labels, specs, "classification") == ()
+
+
+def test_of_several_classes_a_copy_of_one_is_seen():
+    codes = GENERATOR.integers(0, 3, ROWS).astype(float)
+    assert telling(pd.Series(codes), codes, "multiclass") == 1.0
+    assert telling(pd.Series((codes == 1).astype(float)), codes, "multiclass") == 1.0
+    noisy = pd.Series(codes + GENERATOR.normal(size=ROWS))
+    assert telling(noisy, codes, "multiclass") < 0.95

@@ -21,6 +21,8 @@ from mlops_cli.errors import InputError
 
 IDS = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=40)
 
+TASKS = ("classification", "multiclass", "regression")
+
 
 @given(IDS, st.floats(0, 1), st.text(max_size=5))
 def test_holdout_is_the_hash_of_salt_and_entity(ids, fraction, salt):
@@ -60,40 +62,40 @@ def tables(draw):
     return entities, np.array(labels, dtype=float)
 
 
-@given(tables(), st.integers(2, 5), st.integers(0, 5), st.booleans())
+@given(tables(), st.integers(2, 5), st.integers(0, 5), st.sampled_from(TASKS))
 @settings(max_examples=60)
-def test_folds_keep_entities_whole_and_balanced(table, count, seed, stratify):
+def test_folds_keep_entities_whole_and_balanced(table, count, seed, task):
     entities, labels = table
-    folds = grouped_folds(entities, labels, count, seed, stratify)
+    folds = grouped_folds(entities, labels, count, seed, task)
     assert len({*zip(entities, folds, strict=True)}) == len(set(entities))
     per_fold = Counter(dict({*zip(entities, folds, strict=True)}).values())
     assert set(per_fold) == set(range(count))
     assert max(per_fold.values()) - min(per_fold.values()) <= 1
-    again = grouped_folds(entities, labels, count, seed, stratify)
+    again = grouped_folds(entities, labels, count, seed, task)
     assert folds.tolist() == again.tolist()
 
 
 def test_stratified_folds_share_the_rare_label():
     labels = np.zeros(200)
     labels[:20] = 1
-    folds = grouped_folds(np.arange(200).astype(str), labels, 5, 3, True)
+    folds = grouped_folds(np.arange(200).astype(str), labels, 5, 3, "classification")
     assert [labels[folds == fold].sum() for fold in range(5)] == [4, 4, 4, 4, 4]
 
 
 def test_stratified_folds_share_the_range_of_a_number():
     values = np.random.default_rng(0).exponential(1, 500)
-    folds = grouped_folds(np.arange(500).astype(str), values, 5, 3, True)
+    folds = grouped_folds(np.arange(500).astype(str), values, 5, 3, "classification")
     means = [values[folds == fold].mean() for fold in range(5)]
     assert max(means) - min(means) < 0.05
 
 
-@pytest.mark.parametrize("stratify", [True, False])
-def test_folds_balance_rows_where_entities_differ_in_size(stratify):
+@pytest.mark.parametrize("task", TASKS)
+def test_folds_balance_rows_where_entities_differ_in_size(task):
     generator = np.random.default_rng(1)
     sizes = generator.integers(1, 40, 200)
     entities = np.repeat(np.arange(200).astype(str), sizes)
     labels = np.repeat((generator.random(200) < 0.3).astype(float), sizes)
-    folds = grouped_folds(entities, labels, 5, 0, stratify)
+    folds = grouped_folds(entities, labels, 5, 0, task)
     rows = np.bincount(folds)
     assert (rows.max() - rows.min()) / rows.mean() < 0.05
 

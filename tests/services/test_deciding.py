@@ -89,10 +89,13 @@ def test_class_weights_are_told_to_distort_and_are_put_right(clinic: Path, mlops
     (warning,) = run.json["warnings"]
     assert "class_weight distorts the probabilities: platt calibration" in warning
     weighted = run.data["metrics"]["log_loss"]["value"]
-    replace(clinic / "config.yaml", "class_weight: balanced", "calibration: none\n   ")
+    # 60 trees of depth 1 are too cautious, weighted or not, and a calibration puts both right: held
+    # against an uncalibrated model the weighted one seems better by 0.05. With one on both sides
+    # they differ by 0.001 to 0.005 (four seeds); without one on the weighted side by 0.07.
+    replace(clinic / "config.yaml", "class_weight: balanced", "calibration: platt\n   ")
     plain = mlops("train", HEART, "--no-register", "--json").data
-    assert plain["calibration"] == {**plain["calibration"], "method": "none", "tried": []}
-    assert weighted == pytest.approx(plain["metrics"]["log_loss"]["value"], abs=0.06)
+    assert "scale_pos_weight" not in plain["params"]
+    assert weighted == pytest.approx(plain["metrics"]["log_loss"]["value"], abs=0.02)
 
 
 def test_weights_without_a_calibration_leave_a_warning(clinic: Path, mlops: Mlops) -> None:
@@ -155,7 +158,7 @@ def test_the_figures_of_the_holdout_are_those_of_the_versions_threshold(
 ) -> None:
     rows, limit = stored.rows(estimator.HOLDOUT_FILE), stored.contract.threshold
     expected = metrics.evaluate(
-        "classification",
+        metrics.METRICS["classification"].values(),
         rows["mlops_label"].to_numpy(),
         rows["mlops_prediction"].to_numpy(),
         limit,

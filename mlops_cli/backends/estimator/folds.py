@@ -42,7 +42,7 @@ class FoldFit:
     rounds: int
     """Number of trees with the lowest loss."""
     predicted: Vector
-    """Predictions for these rows."""
+    """Predictions for these rows, of each class if there are several."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Folds:
         """Fit every fold with early stopping, unless the search has done so already."""
         key = _key(params, max_rounds, patience)
         fits = self._whole.get(key) or self.fit(params, max_rounds, patience, range(len(self)))
-        out_of_fold = np.empty(len(self._labels))
+        out_of_fold = np.empty((len(self._labels), *fits[0].predicted.shape[1:]))
         for each in fits:
             out_of_fold[each.held] = each.predicted
         return FoldScores(

@@ -132,7 +132,7 @@ class StoredModel:
     folder: Path
 
     def predict(self, frame: pd.DataFrame) -> Vector:
-        """Return probabilities (classification) or values (regression), shape (rows,)."""
+        """Return probabilities or values, shape (rows,), or of each class (rows, classes)."""
         if frame.empty:
             raise InputError("there is no row to predict")
         inputs, calibration = self.contract.inputs, self.contract.calibration
@@ -141,10 +141,15 @@ class StoredModel:
 
     @property
     def scale(self) -> str:
-        """What base and contributions sum to: log odds, log (of a count) or value."""
+        """What base and contributions sum to, by the objective: see `Prediction.scale`."""
         learner = json.loads(self.booster.save_config())["learner"]
         name = learner["learner_train_param"]["objective"]
-        known = {"binary:logistic": "log odds", "reg:logistic": "log odds", "count:poisson": "log"}
+        known = {
+            "binary:logistic": "log odds",
+            "reg:logistic": "log odds",
+            "count:poisson": "log",
+            "multi:softprob": "margin of the class",
+        }
         return known.get(name, "value")
 
     def rows(self, file: str) -> pd.DataFrame:
@@ -158,17 +163,23 @@ class StoredModel:
 
         Base plus contributions is the margin, on the scale of `scale`; a calibration comes after it
         and is not in it. XGBoost computes what shap.TreeExplainer does (Lundberg et al. 2020).
+        Of several classes the margin is that of the predicted one: the logarithm of its probability
+        up to a number that all classes share.
         """
-        matrix = table(encode(frame, self.contract.inputs), self.contract.inputs)
+        inputs = self.contract.inputs
+        matrix = table(encode(frame, inputs), inputs)
         values = np.asarray(self.booster.predict(matrix, pred_contribs=True), np.float64)
+        if values.ndim == 3:
+            likeliest = predict(self.booster, encode(frame, inputs), inputs).argmax(axis=1)
+            values = values[np.arange(len(values)), likeliest]
         return values[:, :-1], values[:, -1]
 
 
 def predict(booster: xgb.Booster, matrix: Matrix, features: Mapping[str, FeatureConfig]) -> Vector:
-    """Return the booster's predictions for an encoded matrix, shape (rows,)."""
+    """Return the booster's predictions for an encoded matrix, (rows,) or (rows, classes)."""
     parts = [
         booster.predict(table(matrix[start : start + AT_ONCE], features))
-        for start in range(0, len(matrix), AT_ONCE)
+        for start in range(0, max(len(matrix), 1), AT_ONCE)
     ]
     return np.concatenate(parts).astype(np.float64)
 

@@ -15,13 +15,16 @@ from mlops_cli.domain import boosting
 Vector = NDArray[np.float64]
 
 
-def objective(model: ModelConfig) -> dict[str, str]:
+def objective(model: ModelConfig) -> dict[str, Any]:
     """Return XGBoost's objective and the loss it is stopped on.
 
     Log loss rather than AUC: on small data it finds the better AUC, too.
     """
     if model.task == "classification":
         return {"objective": "binary:logistic", "eval_metric": "logloss"}
+    if model.task == "multiclass":
+        count = len(model.labels.classes)
+        return {"objective": "multi:softprob", "num_class": count, "eval_metric": "mlogloss"}
     if model.output == "count":
         return {"objective": "count:poisson", "eval_metric": "poisson-nloglik"}
     bounded = model.output_range is not None

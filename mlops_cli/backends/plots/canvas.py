@@ -16,17 +16,26 @@ _LETTER = 6.2  # its width, about
 
 STYLE = """
 .plot { --ink: #1f2933; --soft: #66727f; --rule: #d9dee3; --main: #2f6fb2; --other: #c2571a;
-  --fill: #2f6fb2; --paper: #ffffff }
+  --fill: #2f6fb2; --paper: #ffffff; --third: #2a8a57; --fourth: #7b4fb3; --fifth: #8a6d00 }
 @media (prefers-color-scheme: dark) { .plot { --ink: #e6e9ec; --soft: #9aa5b1; --rule: #3a444e;
-  --main: #7fb3e6; --other: #f0a36b; --fill: #5b93cc; --paper: #171c21 } }
+  --main: #7fb3e6; --other: #f0a36b; --fill: #5b93cc; --paper: #171c21; --third: #6fcf97;
+  --fourth: #c3a3ee; --fifth: #e0c45c } }
 @media print { .plot { --ink: #1f2933; --soft: #66727f; --rule: #d9dee3; --main: #2f6fb2;
-  --other: #c2571a; --fill: #2f6fb2; --paper: #ffffff } }
+  --other: #c2571a; --fill: #2f6fb2; --paper: #ffffff; --third: #2a8a57; --fourth: #7b4fb3;
+  --fifth: #8a6d00 } }
 .plot text { font: 11px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--soft) }
 .plot .title { font-size: 14px; font-weight: 600; fill: var(--ink) }
 .plot .rule { stroke: var(--rule); stroke-width: 1; fill: none }
 .plot .main { stroke: var(--main); stroke-width: 2; fill: none; stroke-linejoin: round }
 .plot .thin { stroke: var(--main); stroke-width: 1.2; fill: none }
 .plot .other { stroke: var(--other); stroke-width: 2; fill: none; stroke-linejoin: round }
+.plot .third { stroke: var(--third); stroke-width: 2; fill: none; stroke-linejoin: round }
+.plot .fourth { stroke: var(--fourth); stroke-width: 2; fill: none; stroke-linejoin: round }
+.plot .fifth { stroke: var(--fifth); stroke-width: 2; fill: none; stroke-linejoin: round }
+.plot .dashed { stroke-dasharray: 7 3 }
+.plot .paper { fill: var(--paper) }
+.plot .ground { fill: var(--paper); opacity: .85 }
+.plot .inside { fill: var(--ink) }
 .plot .guide { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 3; fill: none }
 .plot .cloud { stroke: var(--main); stroke-width: 4; stroke-linecap: round; opacity: .45 }
 .plot .dots { stroke: var(--main); stroke-width: 6; stroke-linecap: round }
@@ -175,6 +184,43 @@ def stripes(sheet: Sheet, lengths: Numbers) -> str:
         f'width="{end - start:.1f}" height="12"/>'
         for end, y in zip(ends, middles, strict=True)
     )
+
+
+def cell(sheet: Sheet, x: float, y: float, shade: float, words: Sequence[str]) -> str:
+    """Draw a square around a place, one unit wide, its colour as strong as `shade` in [0, 1]."""
+    sides = [*sheet.across([x - 0.5, x + 0.5]), *sheet.up([y + 0.5, y - 0.5])]
+    left, right, top, bottom = (float(each) for each in sides)
+    middle, first = (left + right) / 2, (top + bottom) / 2 - 7 * (len(words) - 1) + 4
+    lines = (
+        _text(middle, first + 14 * n, word, "middle", ' class="inside"')
+        for n, word in enumerate(words)
+    )
+    place = (
+        f'x="{left + 1:.1f}" y="{top + 1:.1f}" width="{right - left - 2:.1f}" '
+        f'height="{bottom - top - 2:.1f}"'
+    )
+    return (
+        f'<rect class="paper" {place}/>'
+        f'<rect class="bars" style="opacity:{0.06 + 0.6 * shade:.2f}" {place}/>{"".join(lines)}'
+    )
+
+
+def legend(
+    sheet: Sheet, entries: Sequence[tuple[str, str]], *, right: bool, high: bool = False
+) -> str:
+    """Name the lines in a corner, on a ground of its own: the kind of each, and its words."""
+    width = 26 + 6.2 * max(len(words) for _, words in entries)
+    left = WIDTH - _RIGHT - width - 6 if right else sheet.left + 6
+    top = _TOP + 6 if high else sheet.height - _BOTTOM - 6 - 15 * len(entries)
+    parts = [
+        f'<rect class="ground" x="{left:.1f}" y="{top - 3:.1f}" width="{width:.1f}" '
+        f'height="{15 * len(entries) + 3}"/>'
+    ]
+    for n, (kind, words) in enumerate(entries):
+        y = top + 15 * n + 7
+        parts.append(f'<path class="{kind}" d="M{left + 4:.1f} {y:.1f}h14"/>')
+        parts.append(_text(left + 22, y + 4, words))
+    return "".join(parts)
 
 
 def picture(title: str, note: str, sheet: Sheet, marks: Iterable[str]) -> str:

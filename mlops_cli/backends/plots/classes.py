@@ -44,9 +44,13 @@ def precision_recall(found: Outcomes, at: Outcomes, threshold: float, prevalence
     return picture("Precision and recall", note, sheet, marks)
 
 
-def calibration(tenths: Sequence[Tenth], predictions: NDArray[np.float64]) -> str:
+def calibration(
+    tenths: Sequence[Tenth],
+    predictions: NDArray[np.float64],
+    happened: str = "observed share of 1s",
+) -> str:
     """Draw what happened against what was predicted, above how often each was predicted."""
-    sheet = Sheet(_share("predicted probability"), _share("observed share of 1s"))
+    sheet = Sheet(_share("predicted probability"), _share(happened))
     counts, edges = np.histogram(predictions, bins=20, range=(0.0, 1.0))
     seen = [each.observed for each in tenths]
     places = [each.predicted for each in tenths]

@@ -28,6 +28,7 @@ def write_model(
     features: Sequence[str],
     pins: Sequence[str],
     example: Sequence[float] | None = None,
+    classes: Sequence[str] = (),
 ) -> None:
     """Write a booster in MLflow's layout: XGBoost's own format, a signature, no pickle.
 
@@ -37,10 +38,11 @@ def write_model(
         features: its inputs, in order.
         pins: exact requirements, so that MLflow does not guess any.
         example: a row of inputs that people may try it with, about nobody in particular.
+        classes: what it gives a probability for each of, where there are several.
     """
     signature = ModelSignature(
         inputs=Schema([ColSpec("double", name, required=False) for name in features]),
-        outputs=Schema([ColSpec("float")]),
+        outputs=Schema([ColSpec("float", word) for word in classes] or [ColSpec("float")]),
     )
     with _pins_unchecked():
         mlflow.xgboost.save_model(

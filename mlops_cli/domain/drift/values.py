@@ -24,20 +24,23 @@ def check_values(
     limits: DriftConfig,
     reference_size: int,
     seed: int,
+    classes: Sequence[str] = ("0", "1"),
 ) -> DriftCheck:
     """Compare predictions or labels with those of the reference.
 
-    Labels of a classification are compared by their Jensen-Shannon distance, probabilities and
+    Labels and predicted classes are compared by their Jensen-Shannon distance, probabilities and
     numbers by their Wasserstein distance, both by the rule of `check_columns` for a single column.
 
     Args:
         kind: prediction or target.
         reference: values at training time, `(n,)`; missing and infinite ones are left out.
         current: values now, `(m,)`.
-        task: what the model does.
+        task: what the model does; its predictions of two classes are probabilities.
         limits: when a distance is an alarm.
         reference_size: independent reference rows (entities).
         seed: the same seed gives the same threshold.
+        classes: the words of the positions that labels of a class are; those of no class count
+            as one more.
 
     Raises:
         InputError: one side has no finite value.
@@ -52,10 +55,16 @@ def check_values(
         raise InputError(f"there are no finite {kind} values to compare")
     generator = np.random.default_rng(seed)
     rule = Limits(limits.alpha, limits.min_effect)
-    if kind == "target" and task == "classification":
-        words = [np.where(values == 1, "1", "0") for values in (before, now)]
-        return compare_words(kind, None, words, ("0", "1"), reference_size, rule, generator)
+    if task == "multiclass" or (kind == "target" and task == "classification"):
+        words = [_spelled(values, classes) for values in (before, now)]
+        return compare_words(kind, None, words, classes, reference_size, rule, generator)
     return compare_numbers(kind, None, (before, now), reference_size, rule, generator)
+
+
+def _spelled(codes: Vector, classes: Sequence[str]) -> Array:
+    """Return the word of each position, an empty one where there is none, `(n,)`."""
+    known = np.isin(codes, range(len(classes)))
+    return np.array([*classes, ""])[np.where(known, codes, len(classes)).astype(np.intp)]
 
 
 def compare_numbers(

@@ -4,13 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops_cli.domain.metrics import Array, Vector
+from mlops_cli.domain.metrics import Array, Vector, multiclass
 from mlops_cli.domain.split import Codes, entity_codes
 
 BLOCKS = 2000
 """Most blocks of a training set: enough for a standard error, and 16 kB a trial at any size."""
 #: How each of XGBoost's losses is named, and told.
-NAMES = {"logloss": "log loss", "rmse": "rmse", "poisson-nloglik": "Poisson loss"}
+NAMES = {
+    "logloss": "log loss",
+    "mlogloss": "log loss",
+    "rmse": "rmse",
+    "poisson-nloglik": "Poisson loss",
+}
 
 
 def row_losses(metric: str, truth: Vector, predicted: Vector) -> Vector:
@@ -21,7 +26,8 @@ def row_losses(metric: str, truth: Vector, predicted: Vector) -> Vector:
     Args:
         metric: XGBoost's name of the loss, one of `NAMES`.
         truth: labels, `(n,)`.
-        predicted: probabilities of 1, means of a count, or values, `(n,)`.
+        predicted: probabilities of 1, means of a count, or values, `(n,)`; for mlogloss
+            probabilities `(n, classes)`.
 
     >>> row_losses("rmse", np.array([1.0, 2.0]), np.array([1.0, 4.0])).tolist()
     [0.0, 4.0]
@@ -30,6 +36,8 @@ def row_losses(metric: str, truth: Vector, predicted: Vector) -> Vector:
     """
     if metric == "rmse":
         return (truth - predicted) ** 2
+    if metric == "mlogloss":
+        return multiclass.row_losses(truth, predicted)
     if metric == "poisson-nloglik":
         mean = np.maximum(predicted, 1e-16)
         return mean - truth * np.log(mean)

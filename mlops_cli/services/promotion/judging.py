@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlops_cli.backends import estimator, registry, tables
+from mlops_cli.backends import estimator, own_metrics, registry, tables
 from mlops_cli.backends.registry import CHALLENGER, CHAMPION, Version
 from mlops_cli.config import Config
 from mlops_cli.domain import comparison, gates
@@ -68,6 +68,7 @@ def _judge(
         protected_groups(model, rows),
         config.seed,
         thresholds=thresholds,
+        metrics=own_metrics.metrics_of(config, name),
     )
     return (*judged, *comparison.unmeasured(model, rows.columns))
 

@@ -14,7 +14,7 @@ from mlops_cli.domain import split
 from mlops_cli.domain.columns import typed, words
 from mlops_cli.domain.digest import TableDigests, table_digests
 from mlops_cli.domain.groups import UNKNOWN
-from mlops_cli.domain.labels import MIN_ROWS, checked_labels, in_order
+from mlops_cli.domain.labels import MIN_ROWS, checked_labels, in_order, said
 from mlops_cli.domain.missing import refused, with_fills
 from mlops_cli.domain.results.tables import ViewCoverage
 from mlops_cli.errors import InputError, UnavailableError
@@ -176,9 +176,10 @@ def _sides(
             _HINTS[holdout.kind],
         )
     left = labels.loc[trained, model.labels.column]
-    if model.task == "classification" and left.nunique() < 2:
+    if model.task != "regression" and left.nunique() < 2:
+        same = said(model, left.iloc[0])
         raise InputError(
-            f"{source}: every {model.labels.column} outside the holdout is {left.iloc[0]:g}",
+            f"{source}: every {model.labels.column} outside the holdout is {same}",
             "there is nothing to tell apart: bring labels of more entities",
         )
     return held, used, crossing

@@ -29,11 +29,11 @@ class Decided:
     operating_point: OperatingPoint | None = None
 
     def calibrated(self, scores: Vector) -> Vector:
-        """Return what the stored model will answer for these scores, `(n,)`."""
+        """Return what the stored model will answer for these scores, in their shape."""
         return scores if self.calibration is None else self.calibration.apply(scores)
 
     def across(self, scores: Vector, labels: Vector, folds: NDArray[np.int64]) -> Vector:
-        """Calibrate scores of a training set fold by fold, as `out_of_fold`, `(n,)`."""
+        """Calibrate scores of a training set fold by fold, as `out_of_fold`."""
         method = self.choice.method if self.choice else "none"
         return calibrating.across(method, scores, labels, folds)
 
@@ -69,20 +69,23 @@ def decide(
         model: its section.
         entities: what each training row is about, `(n,)`.
         labels: theirs, `(n,)`.
-        out_of_fold: scores of models that have not seen the row, `(n,)` each repetition; the first
-            decides.
+        out_of_fold: scores of models that have not seen the row, `(n,)` or `(n, classes)` each
+            repetition; the first decides.
         seed: the same seed gives the same folds.
     """
     rule = model.threshold
     if model.task == "regression":
         limit = 0.5 if isinstance(rule, ThresholdConfig) else rule
         return Decided(None, limit, tuple(out_of_fold))
-    folds = split.grouped_folds(entities, labels, model.search.folds, seed, stratify=True)
+    folds = split.grouped_folds(entities, labels, model.search.folds, seed, model.task)
     first = out_of_fold[0]
     found = calibrating.choose(
         model.calibration, first, labels, entities, folds, distorted=model.class_weight != "none"
     )
     method = found.choice.method
+    across = tuple(calibrating.across(method, s, labels, folds) for s in out_of_fold)
+    if model.task == "multiclass":  # the likeliest class is the answer: there is no threshold
+        return Decided(found.calibration, 0.5, across, found.choice)
     scores = first if found.calibration is None else found.calibration.apply(first)
     if isinstance(rule, ThresholdConfig):
         limit, words = operating_point.threshold(rule, labels, scores), rule.words
@@ -91,7 +94,7 @@ def decide(
     return Decided(
         calibration=found.calibration,
         threshold=limit,
-        out_of_fold=tuple(calibrating.across(method, s, labels, folds) for s in out_of_fold),
+        out_of_fold=across,
         choice=found.choice,
         operating_point=operating_point.operating_point(limit, words, labels, scores),
     )

@@ -1,10 +1,8 @@
 """What a model is worth: beside simple ones, in parts of the data, and with less of it."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlops_cli.backends import estimator, linear
@@ -13,15 +11,22 @@ from mlops_cli.domain import curves, resampling, slices
 from mlops_cli.domain.conditions import Condition, conditions
 from mlops_cli.domain.encoding import encode
 from mlops_cli.domain.groups import protected_groups
+from mlops_cli.domain.labels import said
+from mlops_cli.domain.metrics import multiclass
 from mlops_cli.domain.results.evaluation import Baseline, CurvePoint, LearningCurve, Slice
-from mlops_cli.domain.results.judging import Interval, Verdict
+from mlops_cli.domain.results.judging import Verdict
 from mlops_cli.services.training.dataset import TrainingSet
 from mlops_cli.services.training.fitting import Fitted
+from mlops_cli.services.training.held import Held
 from mlops_cli.services.training.searching import Say
 
 Vector = NDArray[np.float64]
 
-BASELINES = {"classification": ("majority", "logistic"), "regression": ("mean", "linear")}
+BASELINES = {
+    "classification": ("majority", "logistic"),
+    "multiclass": ("majority", "logistic"),
+    "regression": ("mean", "linear"),
+}
 #: For what is shown beside; what decides has 1,000.
 _RESAMPLES = 200
 _FEWEST_ROWS = 10
@@ -40,62 +45,8 @@ class Evaluated:
     """The groups of protected attributes and of the features under `slices`."""
     curve: LearningCurve | None
     """None where it was not asked for."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """The held out rows and what the model says of them."""
-
-    model: ModelConfig
-    threshold: float
-    """As configured, or as a rule has found it."""
-    seed: int
-    truth: Vector
-    scores: Vector
-    entities: NDArray[np.object_]
-    frame: pd.DataFrame
-
-    @classmethod
-    def of(cls, config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Self:
-        """Take the held out part of a training set."""
-        held = data.held
-        return cls(
-            model=config.models[name],
-            threshold=fitted.decided.threshold,
-            seed=config.seed,
-            truth=data.labels[held],
-            scores=fitted.scores[held],
-            entities=data.entities[held],
-            frame=data.frame[held].reset_index(drop=True),
-        )
-
-    def metric(
-        self, scores: Vector, rows: NDArray[np.bool_] | None = None, count: int = 1000
-    ) -> Interval:
-        """Return the metric that decides, of these predictions and on these rows."""
-        some = np.ones(len(scores), dtype=bool) if rows is None else rows
-        return resampling.metric_interval(
-            self.model.metric,
-            self.truth[some],
-            scores[some],
-            self.entities[some],
-            self.threshold,
-            self.seed,
-            count,
-        )
-
-    def better(self, first: Vector, second: Vector) -> Interval:
-        """Return how much better the first predictions are in the metric that decides."""
-        return resampling.paired_difference(
-            self.model.metric,
-            self.truth,
-            first,
-            second,
-            self.entities,
-            self.threshold,
-            self.seed,
-            count=1000,
-        )
+    confusion: dict[str, dict[str, int]]
+    """Rows by true and by predicted class, where there are several."""
 
 
 def evaluate(
@@ -114,14 +65,25 @@ def evaluate(
         looked_at=looked_at,
         groups=_groups(held, data),
         curve=_learning_curve(held, data, fitted, say, name) if curve else None,
+        confusion=_confusion(held),
     )
+
+
+def _confusion(held: Held) -> dict[str, dict[str, int]]:
+    words = held.model.labels.classes
+    counts = held.confusion.astype(int).tolist() if words else []
+    return {
+        true: dict(zip(words, row, strict=True)) for true, row in zip(words, counts, strict=True)
+    }
 
 
 def _baselines(held: Held, data: TrainingSet) -> tuple[Baseline, ...]:
     """Fit what is simpler on the same rows: no features at all, and a linear model."""
     matrix, labels = encode(data.frame, data.inputs), data.labels[~data.held]
+    classes = len(held.model.labels.classes)
+    shares = multiclass.one_hot(labels, classes) if classes else labels
     predictions = (
-        np.full(len(held.truth), labels.mean()),
+        np.repeat(shares.mean(axis=0)[np.newaxis], len(held.truth), axis=0),
         linear.fitted_scores(
             held.model, data.inputs, matrix[~data.held], labels, matrix[data.held]
         ),
@@ -135,7 +97,7 @@ def _baselines(held: Held, data: TrainingSet) -> tuple[Baseline, ...]:
 def _baseline(held: Held, name: str, scores: Vector) -> Baseline:
     model, difference = held.model, held.better(held.scores, scores)
     metrics = resampling.intervals(
-        model.task, held.truth, scores, held.entities, held.threshold, held.seed, _RESAMPLES
+        held.metrics, held.truth, scores, held.entities, held.threshold, held.seed, _RESAMPLES
     )
     return Baseline(name, metrics, model.metric, difference, beaten=difference.low > 0)
 
@@ -147,7 +109,7 @@ def _weak_spots(held: Held, data: TrainingSet, fitted: Fitted) -> tuple[tuple[Sl
     features = {name: data.features[name] for name in order}
     known = conditions(held.frame, features)
     loss = slices.losses(held.model.task, held.truth, held.scores)
-    found, total = slices.worst(known, loss, held.truth, held.scores, held.entities)
+    found, total = slices.worst(known, loss, *held.told, held.entities)
     return _with_metric(held, known, found), total
 
 
@@ -165,7 +127,7 @@ def _groups(held: Held, data: TrainingSet) -> tuple[Slice, ...]:
     groups = [each for each in groups if each.rows.sum() >= fewest]
     groups += conditions(held.frame, named, fewest)
     loss = slices.losses(held.model.task, held.truth, held.scores)
-    found = slices.measured(groups, loss, held.truth, held.scores, held.entities)
+    found = slices.measured(groups, loss, *held.told, held.entities)
     return _with_metric(held, groups, found)
 
 
@@ -210,8 +172,8 @@ def _learning_curve(
 def _too_few(model: ModelConfig, labels: Vector) -> str:
     if len(labels) < _FEWEST_ROWS:
         return f"{len(labels)} rows"
-    one = model.task == "classification" and len(np.unique(labels)) < 2
-    return f"every label is {labels[0]:g}" if one else ""
+    one = model.task != "regression" and len(np.unique(labels)) < 2
+    return f"every label is {said(model, labels[0])}" if one else ""
 
 
 def _refitted(held: Held, data: TrainingSet, fitted: Fitted, part: NDArray[np.bool_]) -> Vector:

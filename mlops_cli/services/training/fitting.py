@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_cli.backends import estimator
+from mlops_cli.backends import estimator, own_metrics
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import fairness, resampling, split
 from mlops_cli.domain.calibrating import pooled_metrics
@@ -35,7 +35,8 @@ class Fitted:
     search: Found
     cross_validation: dict[str, float]
     scores: NDArray[np.float64]
-    """Predictions for rows the model has not seen: out of fold where it was trained on them."""
+    """Predictions for rows the model has not seen, `(n,)` or `(n, classes)`: out of fold where it
+    was trained on them."""
     decided: Decided
 
 
@@ -66,10 +67,12 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
     fixed = {**estimator.settings(model, labels), "seed": config.seed}
     weight = estimator.positive_weight(model, fixed)
 
+    metrics = own_metrics.metrics_of(config, name)
+    own_metrics.try_out(metrics, model, labels, config.seed)
+
     def folds(seed: int) -> NDArray[np.int64]:
-        classes = model.task == "classification"
         return split.grouped_folds(
-            data.entities[~data.held], labels, model.search.folds, seed, stratify=classes
+            data.entities[~data.held], labels, model.search.folds, seed, model.task
         )
 
     def binned(numbers: NDArray[np.int64]) -> estimator.Folds:
@@ -93,7 +96,7 @@ def fit(config: Config, name: str, data: TrainingSet, say: Say, kept: Path | Non
     unseen = [each.out_of_fold for each in repeats]
     decided = decide(model, data.entities[~data.held], labels, unseen, config.seed)
     scored = [
-        pooled_metrics(model.task, labels, before, after, decided.threshold)
+        pooled_metrics(metrics.values(), labels, before, after, decided.threshold)
         for before, after in zip(unseen, decided.out_of_fold, strict=True)
     ]
     scores = estimator.predict(booster, matrix, data.inputs)
@@ -126,9 +129,10 @@ def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Mea
     model = config.models[name]
     told, truth, scores = fitted.told, data.labels[data.held], fitted.scores[data.held]
     entities, frame = data.entities[data.held], data.frame[data.held]
+    metrics = own_metrics.metrics_of(config, name)
     return Measured(
         metrics=resampling.intervals(
-            model.task, truth, scores, entities, fitted.decided.threshold, config.seed
+            metrics, truth, scores, entities, fitted.decided.threshold, config.seed
         ),
         fairness=fairness.assess(
             model.task,
@@ -141,6 +145,8 @@ def measure(config: Config, name: str, data: TrainingSet, fitted: Fitted) -> Mea
             min_group_rows=model.fairness.min_group_rows,
             threshold=fitted.decided.threshold,
             seed=config.seed,
+            own={each: metrics[each] for each in model.metrics},
+            positive=model.positive,
         ),
         naive=sites.naive(config, name, data, told, _repeats(model, data), fitted.decided),
         sites=sites.left_out(config, name, data, told, fitted.rounds, fitted.decided),

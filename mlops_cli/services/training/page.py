@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlops_cli.config import Config, ModelConfig, recorded
 from mlops_cli.domain import leaks, operating_point
+from mlops_cli.domain.labels import absent
 from mlops_cli.domain.results.judging import Interval, Verdict
 from mlops_cli.domain.results.training import CalibrationChoice, SiteValue
 from mlops_cli.domain.slices import MIN_ENTITIES
@@ -46,6 +50,8 @@ class Trained:
         frame, labels = data.frame[~data.held], data.labels[~data.held]
         return (
             *leaks.warnings(frame, labels, data.inputs, self.model.task),
+            *absent(self.model, labels, "training"),
+            *absent(self.model, data.labels[data.held], "held out"),
             *doubts(self.model, self.fitted.decided),
         )
 
@@ -64,7 +70,7 @@ def facts(
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "run_id": trained.key,
         "said": sentences(trained),
-        "split": _split(data),
+        "split": _split(data, model),
         "metrics": measured.metrics,
         "cross_validation": fitted.cross_validation,
         "naive": measured.naive,
@@ -135,7 +141,8 @@ def _with_interval(each: Interval, sign: str) -> str:
     return f"{value:{sign}.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _split(data: TrainingSet) -> dict[str, Any]:
+def _split(data: TrainingSet, model: ModelConfig) -> dict[str, Any]:
+    """Return the sizes of the parts, and their mean label or of several classes their shares."""
     parts = {"train": ~data.held, "test": data.held}
     sides = {
         f"{part}_{key}": value
@@ -144,9 +151,16 @@ def _split(data: TrainingSet) -> dict[str, Any]:
             ("rows", int(rows.sum())),
             ("entities", len(set(data.entities[rows]))),
             ("mean", float(data.labels[rows].mean())),
+            ("classes", _shares(data.labels[rows], model)),
         )
     }
     return {**sides, "rule": data.rule, "set_aside": data.set_aside}
+
+
+def _shares(labels: NDArray[np.float64], model: ModelConfig) -> str:
+    return ", ".join(
+        f"{word} {(labels == place).mean():.1%}" for place, word in enumerate(model.labels.classes)
+    )
 
 
 def _decision(trained: Trained) -> dict[str, Any] | None:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlops_cli.backends import estimator, files, plots, report_page
 from mlops_cli.domain import curves
+from mlops_cli.domain.metrics import binary
 from mlops_cli.errors import first_line
-from mlops_cli.services.training.evaluation import Held
+from mlops_cli.services.training.held import Held
 from mlops_cli.services.training.page import Trained, facts
 
 REPORT_FILE = "report.html"
@@ -35,6 +38,8 @@ def write_evidence(folder: Path, trained: Trained, record: Mapping[str, str]) ->
     }
     if result.curve:
         tables["learning_curve"] = result.curve
+    if result.confusion:
+        tables["confusion"] = result.confusion
     for name, table in tables.items():
         files.write_text(folder / f"{name}.json", json.dumps(_plain(table), indent=1))
     page = report_page.render(facts(trained, not_drawn, record), drawn, plots.STYLE)
@@ -55,7 +60,7 @@ def _pictures(trained: Trained) -> tuple[dict[str, str], dict[str, str]]:
 def _drawings(trained: Trained) -> dict[str, Callable[[], str]]:
     data, curve, sites = trained.data, trained.evaluated.curve, trained.measured.sites
     held = Held.of(trained.config, trained.name, data, trained.fitted)
-    own = _of_classes(held) if held.model.task == "classification" else _of_values(held)
+    own = _OF_TASK[held.model.task](held)
     search = trained.fitted.search
     gains = estimator.importance(trained.fitted.booster, list(data.inputs))
     own |= {
@@ -88,11 +93,42 @@ def _of_classes(held: Held) -> dict[str, Callable[[], str]]:
     }
 
 
+def _of_several(held: Held) -> dict[str, Callable[[], str]]:
+    words, right, chance = held.model.labels.classes, *held.told
+    each = {word: (held.truth == place).astype(float) for place, word in enumerate(words)}
+
+    def found(figure: Callable[[str], float]) -> dict[str, tuple[curves.Outcomes, float]]:
+        """Of the classes that occur; there is no curve of one that does not."""
+        return {
+            word: (curves.outcomes(one, held.scores[:, words.index(word)]), figure(word))
+            for word, one in each.items()
+            if one.any()
+        }
+
+    def auc(word: str) -> float:
+        weights = np.ones((1, len(right)))
+        return float(binary.roc_auc(each[word], held.scores[:, words.index(word)], weights, 0.5)[0])
+
+    return {
+        "confusion": lambda: plots.confusion(held.confusion, words),
+        "roc": lambda: plots.roc_of_each(found(auc)),
+        "precision_recall": lambda: plots.precision_recall_of_each(
+            found(lambda word: float(each[word].mean()))
+        ),
+        "calibration": lambda: plots.calibration(
+            curves.calibration(right, chance, held.entities), chance, "predicted class is right"
+        ),
+    }
+
+
 def _of_values(held: Held) -> dict[str, Callable[[], str]]:
     return {
         "predicted_actual": lambda: plots.predicted_actual(held.truth, held.scores),
         "residuals": lambda: plots.residuals(held.truth, held.scores),
     }
+
+
+_OF_TASK = {"classification": _of_classes, "multiclass": _of_several, "regression": _of_values}
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import time
 
-from mlops_cli.backends import registry
+from mlops_cli.backends import own_metrics, registry
 from mlops_cli.config import Config
 from mlops_cli.domain.results.sending import Delivered, Unsent
 from mlops_cli.domain.results.training import Rows, TrainResult
@@ -38,6 +38,7 @@ def train(
     """
     started, start = time.monotonic(), round(1000 * time.time())
     model, key, earlier = config.models[name], outbox.new_key(name), outbox.waiting(config)
+    own_metrics.metrics_of(config, name)  # one that cannot be had is told before anything is read
     memory = foreseen(config, name, say)
     say(f"{name}: joining features to labels")
     data = build(config, name)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlops_cli.backends import estimator
+from mlops_cli.backends import estimator, own_metrics
 from mlops_cli.config import Config, ModelConfig
 from mlops_cli.domain import resampling, split
 from mlops_cli.domain.calibrating import pooled_metrics
@@ -59,20 +59,20 @@ def naive(
         return None
     rows = encode(data.frame[~data.held], data.inputs)
     single = np.arange(len(rows)).astype(str)
-    weight, classes, scored = (
+    weight, metrics = (
         estimator.positive_weight(model, params),
-        model.task == "classification",
-        [],
+        own_metrics.metrics_of(config, name).values(),
     )
+    scored = []
     drawn = [
-        split.grouped_folds(single, labels, model.search.folds, seed, stratify=classes)
+        split.grouped_folds(single, labels, model.search.folds, seed, model.task)
         for seed in range(config.seed, config.seed + repeats)
     ]
     for folds in drawn:
         parts = estimator.Folds(rows, labels, folds, data.inputs, weight)
         found = parts.score(params, model.search.max_rounds, model.search.patience).out_of_fold
         after = decided.across(found, labels, drawn[0])
-        scored.append(pooled_metrics(model.task, labels, found, after, decided.threshold))
+        scored.append(pooled_metrics(metrics, labels, found, after, decided.threshold))
     return {key: float(np.mean([each[key] for each in scored])) for key in scored[0]}
 
 
@@ -115,8 +115,10 @@ def _problem(model: ModelConfig, data: TrainingSet, here: Mask, others: Mask) ->
         return f"too few: {count} of {MIN_ENTITIES} entities"
     if not others.any():
         return "no training row elsewhere"
-    if model.task == "classification":
-        fewer = min(len(set(who[truth == label])) for label in (0, 1))
+    if model.task != "regression":
+        classes = range(len(model.labels.classes) or 2)
+        # An AUC takes two classes: of several, the second largest has to be large enough.
+        fewer = sorted(len(set(who[truth == label])) for label in classes)[-2]
         if fewer < MIN_OF_A_CLASS:
             return f"too few: {fewer} of {MIN_OF_A_CLASS} entities of a class"
         if len(set(data.labels[others])) < 2:
@@ -153,9 +155,8 @@ def _interval(
         return None
     model = config.models[name]
     truth, who = data.labels[here], data.entities[here]
-    found = resampling.intervals(
-        model.task, truth, scores, who, threshold, config.seed, names=[model.metric]
-    )
+    metric = {model.metric: own_metrics.metrics_of(config, name)[model.metric]}
+    found = resampling.intervals(metric, truth, scores, who, threshold, config.seed)
     return found[model.metric]
 
 

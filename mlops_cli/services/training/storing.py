@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mlops_cli.backends import environment, estimator, files, registry, tables
+from mlops_cli.backends import environment, estimator, files, own_metrics, registry, tables
 from mlops_cli.config import Config, ModelConfig, recorded
 from mlops_cli.domain.comparison import CROSSING
 from mlops_cli.domain.contract import Contract, policy_digest
 from mlops_cli.domain.encoding import encode
+from mlops_cli.domain.metrics import multiclass
 from mlops_cli.domain.missing import typical_row
 from mlops_cli.services.training import outbox
 from mlops_cli.services.training.dataset import TrainingSet
@@ -28,7 +29,12 @@ DATASET_FILE = "dataset.json"
 CONFIG_FILE = "config.json"
 SITES_FILE = "sites.json"
 SEARCH_FILE = "search.json"
-_CODE = {"mlflow.source.git.commit": "commit", "mlops.git_dirty": "uncommitted changes"}
+_METRICS = "mlops.metrics_digest"
+_CODE = {
+    "mlflow.source.git.commit": "commit",
+    "mlops.git_dirty": "uncommitted changes",
+    _METRICS: "own metrics",
+}
 DECISION_FILE = "decision.json"
 _VERSION, _THREADS, _DEVICE = "mlops.version.", "mlops.threads", "mlops.device"
 
@@ -51,6 +57,8 @@ def surroundings(config: Config, name: str) -> dict[str, str]:
     """Return as tags of a run what it is made with: commit, packages, threads and device."""
     made = environment.commit(config.root) | environment.packages()
     device, _ = estimator.device(config.models[name])
+    own = own_metrics.code_digest(config, name)
+    made |= {_METRICS: own} if own else {}
     return {**made, _THREADS: str(estimator.cores()), _DEVICE: device}
 
 
@@ -153,7 +161,12 @@ def write_model(
     """Write the model folder, sealed, and return its digests."""
     model = config.models[name]
     registry.write_model(
-        folder, fitted.booster, list(data.inputs), environment.pins(), _example(data)
+        folder,
+        fitted.booster,
+        list(data.inputs),
+        environment.pins(),
+        _example(data),
+        model.labels.classes,
     )
     _write_rows(folder, model, data, fitted, config.seed)
     entities = len(set(data.entities[~data.held]))
@@ -182,11 +195,14 @@ def _write_rows(
 
     Predictions are those for unseen rows: a model is surer of what it was trained on, and new
     predictions would seem to have drifted from that.
+    Of several classes the position of the predicted one is kept.
     Entities are kept as numbers: enough to resample by, nothing to recognise anybody by.
     """
     frame = data.frame.assign(
         mlops_label=data.labels,
-        mlops_prediction=fitted.scores,
+        mlops_prediction=multiclass.named(fitted.scores)
+        if model.task == "multiclass"
+        else fitted.scores,
         mlops_entity=np.unique(data.entities.astype(str), return_inverse=True)[1],
     )
     if data.crossing is not None:
