@@ -146,12 +146,15 @@ def test_values_no_metric_is_defined_on_are_refused(truth, prediction, message):
 def test_an_order_is_remembered_only_for_what_nobody_can_change():
     truth, prediction = np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.2, 0.8])
     ones = np.ones((1, 4))
-    assert METRICS["roc_auc"].function(truth, prediction, ones, 0.5) == [1.0]
+    assert METRICS["classification"]["roc_auc"].function(truth, prediction, ones, 0.5) == [1.0]
     prediction[:] = -prediction
-    assert METRICS["roc_auc"].function(truth, prediction, ones, 0.5) == [0.0]
+    assert METRICS["classification"]["roc_auc"].function(truth, prediction, ones, 0.5) == [0.0]
     kept = [checked("classification", truth, prediction * sign)[1] for sign in (1, -1, 2)]
     for _ in range(2):
-        found = [float(METRICS["roc_auc"].function(truth, p, ones, 0.5)[0]) for p in kept]
+        found = [
+            float(METRICS["classification"]["roc_auc"].function(truth, p, ones, 0.5)[0])
+            for p in kept
+        ]
         assert found == [0.0, 1.0, 0.0]
     with pytest.raises(ValueError, match="read-only"):
         kept[0][0] = 1.0
