@@ -123,7 +123,7 @@ def test_a_training_tells_what_it_is_worth(ward: Path, mlops: Mlops) -> None:
     evidence = Path(found["report"]).parent
     pictures = {path.stem for path in evidence.glob("*.svg")}
     wanted = {"confusion", "roc", "precision_recall", "calibration", "importance", "search"}
-    assert pictures == wanted | {"learning_curve"}
+    assert pictures == wanted | {"learning_curve", "sites"}
     page = Path(found["report"]).read_text(encoding="utf-8")
     assert "is not drawn" not in page
     assert "none " in page.partition("share of each class")[2]
