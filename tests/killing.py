@@ -15,7 +15,9 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["killing", "mlops_cli.backends.feature_store", "pandas"])
 
 
-def _work(begun: Event, arguments: tuple[str, ...]) -> None:
+def _work(begun: Event, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+    os.environ.clear()  # that of the process it forked from may be another test's
+    os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     begun.set()
     raise SystemExit(main([*arguments]))
@@ -23,7 +25,7 @@ def _work(begun: Event, arguments: tuple[str, ...]) -> None:
 
 def _start(arguments: tuple[str, ...]) -> ForkServerProcess:
     begun = _SERVER.Event()
-    child = _SERVER.Process(target=_work, args=(begun, arguments))
+    child = _SERVER.Process(target=_work, args=(begun, dict(os.environ), arguments))
     child.start()
     assert begun.wait(60)
     return child

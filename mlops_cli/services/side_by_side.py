@@ -156,6 +156,7 @@ def _serve(connection: Connection, work: Work) -> None:
     """Work on the models that come through the connection, until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who has begun us decides
     signal.signal(signal.SIGTERM, _end)
+    sys.unraisablehook = _end_all_the_same
     if not os.environ.get("MLOPS_DEBUG"):
         warnings.simplefilter("ignore")
     with suppress(EOFError, BrokenPipeError):
@@ -173,6 +174,13 @@ def _found(work: Work, name: str, connection: Connection) -> object:
         raise
     except Exception as error:  # noqa: BLE001 - a bug in one model is that model's failure
         return MlopsError(f"internal error: {type(error).__name__}: {first_line(error)}")
+
+
+def _end_all_the_same(met: "sys.UnraisableHookArgs") -> None:
+    """End where a finalizer has swallowed the exit; what else it swallows is Python's to tell."""
+    if isinstance(met.exc_value, SystemExit):
+        os._exit(143)
+    sys.__unraisablehook__(met)
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
