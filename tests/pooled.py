@@ -17,3 +17,15 @@ def work(name: str, say: Callable[[object], None], count: int = 3) -> str:
     if name == "bug":
         raise ZeroDivisionError("by zero")
     return name.upper()
+
+
+class ToldToEnd:
+    """Is told to end in a finalizer, from which no exception gets out."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def told_to_end(name: str, _say: Callable[[str], None]) -> str:
+    ToldToEnd()
+    return name

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from pooled import work
+from pooled import told_to_end, work
 from running import Mlops, build
 
 from mlops_cli.backends import estimator
@@ -134,6 +134,14 @@ def test_whatever_ends_one_of_them_the_others_are_done(jobs: int) -> None:
     for name in names:
         own = [line for line in said if str(line).startswith(f"{name} ")]
         assert own == [f"{name} {number}" for number in range(3)]
+
+
+def test_an_end_that_a_finalizer_swallows_is_an_end() -> None:
+    with (
+        side_by_side.side_by_side(told_to_end, ["one"], 1, print, ()) as outcome,
+        pytest.raises(MlopsError, match="exit code 143"),
+    ):
+        outcome("one")
 
 
 def test_a_long_answer_comes_whole() -> None:
